@@ -1,0 +1,52 @@
+# Everything runs in .venv, made from requirements.lock. CI runs `make check`.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup serve demo test check format openapi lock clean help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+setup: $(READY) ## make .venv from requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Alliance needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $@
+
+serve: $(READY) ## migrate the embedded database in var/ and serve on 127.0.0.1:$(PORT)
+	@$(BIN)/alliance migrate
+	@$(BIN)/alliance serve --port $(PORT)
+
+demo: $(READY) ## a realistic caseload on a throw-away database, through the public API (DEMO_EXIT=1: end afterwards)
+	@$(BIN)/alliance demo $(if $(DEMO_EXIT),--exit)
+
+test: $(READY) ## every test, on SQLite and on a PostgreSQL that it brings itself
+	$(BIN)/python -m pytest
+
+check: $(READY) ## everything CI runs: format, lint, types, import contracts, OpenAPI drift, all tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python openapi/export.py --check
+	$(MAKE) test
+
+format: $(READY) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+openapi: $(READY) ## write openapi/openapi.json
+	$(BIN)/python openapi/export.py
+
+lock: $(READY) ## compile the lock files anew
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate -c requirements.lock pyproject.toml -o requirements-runtime.lock
+
+clean: ## remove what setup and serve made
+	rm -rf $(VENV) var
