@@ -1,0 +1,1 @@
+"""Alliance measures the therapeutic alliance: forms come in, scores, stages and advice go out."""

@@ -1,0 +1,1 @@
+"""WHAT moved: the change of a score since earlier sessions."""

@@ -1,0 +1,99 @@
+"""Change since the previous and since the first form of a series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app.scoring.score import AnyScore, Score
+
+NoChange = Literal["first_session", "not_scored"]
+NotReliable = Literal["no_norm"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """A score of an earlier session of the same series."""
+
+    session_number: int
+    value: float
+    pomp: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How far a score is from an earlier one; the values are None when there is nothing to compare, with the reason.
+
+    `reliable` stays None while no norm of the instrument is known: without one nobody can say whether a change is
+    more than measurement error.
+    """
+
+    session_number: int | None
+    value: float | None
+    pomp: float | None
+    reliable: bool | None
+    reason: NoChange | NotReliable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The change of one component."""
+
+    since_previous: Difference
+    since_first: Difference
+
+
+def since(scores: Sequence[AnyScore], earlier: Mapping[str, tuple[Earlier, Earlier]]) -> dict[str, Change]:
+    """Compare each component with the first and the last earlier session in which it was scored.
+
+    Parameters
+    ----------
+    scores
+        The scores of the present form.
+    earlier
+        Component -> (first, previous) of the same series (episode, instrument and rater), scored ones only.
+
+    Returns
+    -------
+    dict
+        Component -> Change; differences are now minus then, in the instrument's own unit and in POMP points
+        [-100 to 100, positive = stronger alliance than then].
+
+    Notes
+    -----
+    A component that is not scored now has reason `not_scored`, one that was never scored before `first_session`.
+
+    References
+    ----------
+    Differences of scores; no model. Reliable change waits for a norm (doi:10.1037/0022-006X.59.1.12).
+
+    Examples
+    --------
+    >>> since([], {})
+    {}
+    """
+    return {score.component: _change(score, earlier.get(score.component)) for score in scores}
+
+
+def _change(score: AnyScore, ends: tuple[Earlier, Earlier] | None) -> Change:
+    if not isinstance(score, Score):
+        return Change(since_previous=_none("not_scored"), since_first=_none("not_scored"))
+    if ends is None:
+        return Change(since_previous=_none("first_session"), since_first=_none("first_session"))
+    first, previous = ends
+    return Change(since_previous=_difference(score, previous), since_first=_difference(score, first))
+
+
+def _difference(score: Score, then: Earlier) -> Difference:
+    return Difference(
+        session_number=then.session_number,
+        value=score.value - then.value,
+        pomp=score.pomp - then.pomp,
+        reliable=None,
+        reason="no_norm",
+    )
+
+
+def _none(reason: NoChange) -> Difference:
+    return Difference(session_number=None, value=None, pomp=None, reliable=None, reason=reason)

@@ -1,0 +1,163 @@
+"""What can go wrong, as one small tree. A code never changes; the HTTP status is the business of the web.
+
+AllianceError
+├── InvalidSubmission        a form that can't be scored as sent (with the places)
+├── Conflict                 the form is fine, what is stored says no
+│   ├── KeyReused, KeyInProgress, SourceConflict
+│   ├── SessionAlreadyRated, OutOfOrder, EpisodeTherapistMismatch
+│   └── InstrumentNotEnabled
+├── NotFound                 absent, malformed or another organisation's, alike
+├── Unauthenticated, Forbidden
+├── StorageBusy, StorageUnavailable
+└── Misconfigured            the operator has to act
+    ├── DefinitionFault, CatalogueFault
+    └── LimitReached
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing wrong at one place of what was sent: a JSON pointer and a code, never a value."""
+
+    pointer: str
+    code: str
+
+
+class AllianceError(Exception):
+    """Base of everything that Alliance refuses on purpose."""
+
+    code: ClassVar[str] = "error"
+
+
+class InvalidSubmission(AllianceError):
+    """A form that cannot be taken as it was sent; nothing of it is stored."""
+
+    code = "validation_failed"
+
+    def __init__(self, *faults: Fault, code: str | None = None) -> None:
+        super().__init__(code or self.code)
+        self.faults = faults
+        self.specific_code = code or self.code
+
+
+class Conflict(AllianceError):
+    """The form is well made, but what is already stored forbids it."""
+
+    code = "conflict"
+
+
+class KeyReused(Conflict):
+    """The idempotency key was already bound to other content."""
+
+    code = "idempotency_key_reused"
+
+
+class KeyInProgress(Conflict):
+    """Another request with the same key, or on the same episode, is still under way."""
+
+    code = "in_progress"
+
+
+class SourceConflict(Conflict):
+    """The sender's own id is already bound to other content."""
+
+    code = "source_conflict"
+
+    def __init__(self, *, submission_id: str) -> None:
+        super().__init__(self.code)
+        self.submission_id = submission_id
+
+
+class SessionAlreadyRated(Conflict):
+    """This rater's form of this session is already there, with other content."""
+
+    code = "session_already_rated"
+
+    def __init__(self, *, submission_id: str) -> None:
+        super().__init__(self.code)
+        self.submission_id = submission_id
+
+
+class OutOfOrder(Conflict):
+    """A session before the last one of its series."""
+
+    code = "out_of_order"
+
+    def __init__(self, *, last_session: int) -> None:
+        super().__init__(self.code)
+        self.last_session = last_session
+
+
+class EpisodeTherapistMismatch(Conflict):
+    """The episode is known with another therapist."""
+
+    code = "episode_therapist_mismatch"
+
+
+class InstrumentNotEnabled(Conflict):
+    """The key of this instrument is from recall and the organisation has not enabled it."""
+
+    code = "instrument_not_enabled"
+
+
+class NotFound(AllianceError):
+    """Absent, malformed or another organisation's: the same answer."""
+
+    code = "not_found"
+
+
+class Unauthenticated(AllianceError):
+    """No valid credentials."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(AllianceError):
+    """The application lacks the scope."""
+
+    code = "missing_scope"
+
+    def __init__(self, *, scope: str) -> None:
+        super().__init__(self.code)
+        self.scope = scope
+
+
+class StorageBusy(AllianceError):
+    """The database was locked for too long; nothing was stored, try again."""
+
+    code = "storage_busy"
+
+
+class StorageUnavailable(AllianceError):
+    """The database can't be reached or can't be written; nothing was acknowledged, try again."""
+
+    code = "storage_unavailable"
+
+
+class Misconfigured(AllianceError):
+    """Something the operator has to mend before the service can go on."""
+
+    code = "misconfigured"
+
+
+class DefinitionFault(Misconfigured):
+    """An instrument definition that breaks its format or its own rules."""
+
+    code = "definition_fault"
+
+
+class CatalogueFault(Misconfigured):
+    """A recommendation catalogue that breaks its format or its own rules."""
+
+    code = "catalogue_fault"
+
+
+class LimitReached(Misconfigured):
+    """A limit on what an operator may make, such as two keys alive at a time."""
+
+    code = "limit_reached"

@@ -1,0 +1,1 @@
+"""WHAT is asked: instruments as data, and the catalogue that holds them."""
