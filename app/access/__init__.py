@@ -1,0 +1,1 @@
+"""Who may: organisations, their applications, and the keys that open the service."""

@@ -1,0 +1,182 @@
+"""What an operator does: organisations, applications, keys, and enabling an instrument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row
+
+from app.access import store
+from app.access.api_key import new_api_key
+from app.access.caller import check_scopes
+from app.errors import LimitReached, Misconfigured, NotFound
+from app.storage.events import Event, Kind, append_events
+from app.storage.runtime import Runtime
+
+KEYS_ALIVE = 2
+AUDIENCE = "system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewApplication:
+    """An application with the text of its first key, which is shown once and never again."""
+
+    application_id: UUID
+    scopes: list[str]
+    key_id: UUID
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key with its text, which is shown once and never again."""
+
+    key_id: UUID
+    api_key: str
+
+
+async def create_organisation(runtime: Runtime, *, name: str) -> UUID:
+    """Make an organisation."""
+    organisation, now = runtime.new_id(), runtime.now()
+    name = _checked_name(name)
+
+    def work(connection: Connection) -> None:
+        store.insert_organisation(connection, organisation=organisation, name=name, created_at=now)
+        _log(connection, runtime, "organisation.created", {}, organisation=organisation, at=now)
+
+    await runtime.database.write(work)
+    return organisation
+
+
+async def list_organisations(runtime: Runtime) -> list[Row[Any]]:
+    """List every organisation."""
+    return await runtime.database.read(store.list_organisations)
+
+
+async def create_application(runtime: Runtime, *, organisation: UUID, name: str, scopes: list[str]) -> NewApplication:
+    """Make an application with its first key."""
+    allowed = [str(scope) for scope in check_scopes(scopes)]
+    name = _checked_name(name)
+    application, key_id, now = runtime.new_id(), runtime.new_id(), runtime.now()
+    key = new_api_key(organisation=organisation, key_id=key_id)
+
+    def work(connection: Connection) -> None:
+        if not store.has_organisation(connection, organisation=organisation):
+            raise NotFound
+        store.insert_application(
+            connection,
+            organisation=organisation,
+            application=application,
+            name=name,
+            audience=AUDIENCE,
+            scopes=allowed,
+            created_at=now,
+        )
+        store.insert_key(
+            connection,
+            organisation=organisation,
+            application=application,
+            key_id=key_id,
+            digest=runtime.keys.api_key(key.secret, organisation=organisation, key_id=key_id),
+            created_at=now,
+        )
+        made = {"application_id": str(application)}
+        _log(connection, runtime, "application.created", made, organisation=organisation, at=now)
+        _log(connection, runtime, "api_key.created", {**made, "key_id": str(key_id)}, organisation=organisation, at=now)
+
+    await runtime.database.write(work)
+    return NewApplication(application_id=application, scopes=allowed, key_id=key_id, api_key=key.text)
+
+
+async def list_applications(runtime: Runtime, *, organisation: UUID) -> list[Row[Any]]:
+    """List an organisation's applications."""
+    return await runtime.database.read(lambda c: store.list_applications(c, organisation=organisation))
+
+
+async def list_keys(runtime: Runtime, *, organisation: UUID, application: UUID) -> list[Row[Any]]:
+    """List an application's keys, without their secrets."""
+    return await runtime.database.read(lambda c: store.list_keys(c, organisation=organisation, application=application))
+
+
+async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID) -> NewKey:
+    """Give an application another key; at most two are alive, enough to change them without a pause."""
+    key_id, now = runtime.new_id(), runtime.now()
+    key = new_api_key(organisation=organisation, key_id=key_id)
+
+    def work(connection: Connection) -> None:
+        if not store.lock_application(connection, organisation=organisation, application=application):
+            raise NotFound
+        keys = store.list_keys(connection, organisation=organisation, application=application)
+        if sum(row.revoked_at is None for row in keys) >= KEYS_ALIVE:
+            raise LimitReached(f"an application has at most {KEYS_ALIVE} keys alive: revoke one first")
+        store.insert_key(
+            connection,
+            organisation=organisation,
+            application=application,
+            key_id=key_id,
+            digest=runtime.keys.api_key(key.secret, organisation=organisation, key_id=key_id),
+            created_at=now,
+        )
+        made = {"application_id": str(application), "key_id": str(key_id)}
+        _log(connection, runtime, "api_key.created", made, organisation=organisation, at=now)
+
+    await runtime.database.write(work)
+    return NewKey(key_id=key_id, api_key=key.text)
+
+
+async def revoke_key(runtime: Runtime, *, organisation: UUID, key_id: UUID) -> None:
+    """Revoke a key; the next request with it is refused."""
+    now = runtime.now()
+
+    def work(connection: Connection) -> None:
+        if not store.revoke_key(connection, organisation=organisation, key_id=key_id, revoked_at=now):
+            raise NotFound
+        _log(connection, runtime, "api_key.revoked", {"key_id": str(key_id)}, organisation=organisation, at=now)
+
+    await runtime.database.write(work)
+
+
+async def enable_instrument(runtime: Runtime, *, organisation: UUID, instrument: str, checked_against: str) -> None:
+    """Let an organisation use an instrument whose key is from recall, once it says what it was checked against."""
+    if not runtime.catalog.latest(instrument).needs_enabling:
+        raise Misconfigured(f"{instrument} needs no enabling: its key is not from recall")
+    if not 0 < len(checked_against.strip()) <= 500:
+        raise Misconfigured("say in up to 500 characters what the key was checked against")
+    now = runtime.now()
+
+    def work(connection: Connection) -> None:
+        if not store.has_organisation(connection, organisation=organisation):
+            raise NotFound
+        if instrument in store.enabled(connection, organisation=organisation):
+            return
+        store.insert_enabled(
+            connection,
+            organisation=organisation,
+            instrument=instrument,
+            checked_against=checked_against.strip(),
+            enabled_at=now,
+        )
+        _log(connection, runtime, "instrument.enabled", {"instrument": instrument}, organisation=organisation, at=now)
+
+    await runtime.database.write(work)
+
+
+async def enabled_instruments(runtime: Runtime, *, organisation: UUID) -> set[str]:
+    """Return the instruments that an organisation has enabled."""
+    return await runtime.database.read(lambda c: store.enabled(c, organisation=organisation))
+
+
+def _checked_name(name: str) -> str:
+    if not (name.strip() and len(name) <= 200 and name.isprintable()):
+        raise Misconfigured("a name has 1 to 200 printable characters")
+    return name.strip()
+
+
+def _log(
+    connection: Connection, runtime: Runtime, kind: Kind, subject: dict[str, str], *, organisation: UUID, at: datetime
+) -> None:
+    event = Event(event_id=runtime.new_id(), kind=kind, application_id=None, subject=subject, recorded_at=at)
+    append_events(connection, [event], organisation=organisation)

@@ -1,0 +1,26 @@
+"""From the text of a bearer credential to the application that calls."""
+
+from __future__ import annotations
+
+import hmac
+
+from app.access import store
+from app.access.api_key import parse_api_key
+from app.access.caller import Caller
+from app.errors import Unauthenticated
+from app.storage.runtime import Runtime
+
+
+async def authenticate(runtime: Runtime, credential: str) -> Caller:
+    """Return the caller behind an API key, or raise Unauthenticated.
+
+    The key is looked up on every request, so that a revoked one is refused by the next.
+    """
+    key = parse_api_key(credential)
+    row = await runtime.database.read(
+        lambda c: store.find_live_key(c, organisation=key.organisation, key_id=key.key_id)
+    )
+    expected = runtime.keys.api_key(key.secret, organisation=key.organisation, key_id=key.key_id)
+    if row is None or not hmac.compare_digest(row.digest, expected):
+        raise Unauthenticated
+    return Caller(organisation=key.organisation, application=row.application_id, scopes=frozenset(row.scopes))

@@ -1,0 +1,165 @@
+"""Organisations, applications and keys in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from app.storage.tables import api_keys, applications, enabled_instruments, organisations
+
+
+def insert_organisation(connection: Connection, *, organisation: UUID, name: str, created_at: datetime) -> None:
+    """Add an organisation."""
+    connection.execute(insert(organisations).values(organisation_id=organisation, name=name, created_at=created_at))
+
+
+def list_organisations(connection: Connection) -> list[Row[Any]]:
+    """List every organisation: the operator's view, reached from the command line only."""
+    return list(connection.execute(select(organisations).order_by(organisations.c.created_at)))
+
+
+def has_organisation(connection: Connection, *, organisation: UUID) -> bool:
+    """Say whether the organisation is there."""
+    found = connection.execute(
+        select(organisations.c.organisation_id).where(organisations.c.organisation_id == organisation)
+    )
+    return found.first() is not None
+
+
+def insert_application(
+    connection: Connection,
+    *,
+    organisation: UUID,
+    application: UUID,
+    name: str,
+    audience: str,
+    scopes: list[str],
+    created_at: datetime,
+) -> None:
+    """Add an application."""
+    connection.execute(
+        insert(applications).values(
+            organisation_id=organisation,
+            application_id=application,
+            name=name,
+            audience=audience,
+            scopes=scopes,
+            created_at=created_at,
+        )
+    )
+
+
+def list_applications(connection: Connection, *, organisation: UUID) -> list[Row[Any]]:
+    """List the organisation's applications with the number of keys that are alive."""
+    alive = func.count(api_keys.c.key_id).filter(api_keys.c.revoked_at.is_(None)).label("keys_alive")
+    return list(
+        connection.execute(
+            select(applications, alive)
+            .outerjoin(
+                api_keys,
+                (api_keys.c.organisation_id == applications.c.organisation_id)
+                & (api_keys.c.application_id == applications.c.application_id),
+            )
+            .where(applications.c.organisation_id == organisation)
+            .group_by(applications.c.organisation_id, applications.c.application_id)
+            .order_by(applications.c.created_at)
+        )
+    )
+
+
+def lock_application(connection: Connection, *, organisation: UUID, application: UUID) -> bool:
+    """Lock an application while its keys are counted; False when it is not there."""
+    found = connection.execute(
+        select(applications.c.application_id)
+        .where(applications.c.organisation_id == organisation, applications.c.application_id == application)
+        .with_for_update()
+    )
+    return found.first() is not None
+
+
+def list_keys(connection: Connection, *, organisation: UUID, application: UUID) -> list[Row[Any]]:
+    """List an application's keys, dead ones too, without their digests."""
+    return list(
+        connection.execute(
+            select(api_keys.c.key_id, api_keys.c.created_at, api_keys.c.revoked_at)
+            .where(api_keys.c.organisation_id == organisation, api_keys.c.application_id == application)
+            .order_by(api_keys.c.created_at)
+        )
+    )
+
+
+def insert_key(
+    connection: Connection,
+    *,
+    organisation: UUID,
+    application: UUID,
+    key_id: UUID,
+    digest: bytes,
+    created_at: datetime,
+) -> None:
+    """Add a key's digest."""
+    connection.execute(
+        insert(api_keys).values(
+            organisation_id=organisation,
+            application_id=application,
+            key_id=key_id,
+            digest=digest,
+            created_at=created_at,
+        )
+    )
+
+
+def revoke_key(connection: Connection, *, organisation: UUID, key_id: UUID, revoked_at: datetime) -> bool:
+    """Mark a live key as revoked; False when there is none such."""
+    result = connection.execute(
+        update(api_keys)
+        .where(
+            api_keys.c.organisation_id == organisation,
+            api_keys.c.key_id == key_id,
+            api_keys.c.revoked_at.is_(None),
+        )
+        .values(revoked_at=revoked_at)
+    )
+    return result.rowcount == 1
+
+
+def find_live_key(connection: Connection, *, organisation: UUID, key_id: UUID) -> Row[Any] | None:
+    """Return a live key's digest with its application and scopes."""
+    return connection.execute(
+        select(api_keys.c.digest, applications.c.application_id, applications.c.scopes)
+        .join(
+            applications,
+            (applications.c.organisation_id == api_keys.c.organisation_id)
+            & (applications.c.application_id == api_keys.c.application_id),
+        )
+        .where(
+            api_keys.c.organisation_id == organisation,
+            api_keys.c.key_id == key_id,
+            api_keys.c.revoked_at.is_(None),
+        )
+    ).first()
+
+
+def insert_enabled(
+    connection: Connection, *, organisation: UUID, instrument: str, checked_against: str, enabled_at: datetime
+) -> None:
+    """Record that the organisation has checked an instrument's key."""
+    connection.execute(
+        insert(enabled_instruments).values(
+            organisation_id=organisation,
+            instrument=instrument,
+            checked_against=checked_against,
+            enabled_at=enabled_at,
+        )
+    )
+
+
+def enabled(connection: Connection, *, organisation: UUID) -> set[str]:
+    """Return the keys of the instruments that the organisation has enabled."""
+    rows = connection.execute(
+        select(enabled_instruments.c.instrument).where(enabled_instruments.c.organisation_id == organisation)
+    )
+    return {row.instrument for row in rows}

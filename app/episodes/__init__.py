@@ -1,0 +1,1 @@
+"""One client, one therapist, one course of sessions, in order."""

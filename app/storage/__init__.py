@@ -1,0 +1,1 @@
+"""Tables, types, the two databases and the keys that stand between a reference and its column."""

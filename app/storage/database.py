@@ -1,0 +1,194 @@
+"""The two databases behind one small interface: a function of a connection runs in one transaction.
+
+Use cases and stores are written once, against SQLAlchemy's synchronous Connection. PostgreSQL runs them in its own
+greenlet over asyncpg, SQLite in its one writer thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.errors import AllianceError, KeyInProgress, Misconfigured, StorageBusy, StorageUnavailable
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+_TRIES = 5
+_LOST_RACE = frozenset({"40001", "40P01", "23505"})  # serialization, deadlock, unique key taken meanwhile
+_LOCK_TIMEOUT = "55P03"
+_POOL = 16
+
+
+class Database(Protocol):
+    """One transaction for each call; it is committed when the call returns and rolled back when it raises."""
+
+    name: str
+
+    async def write(self, work: Work[T]) -> T:
+        """Run a write; it may be run again from the start when it lost a race."""
+        ...
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a read."""
+        ...
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        ...
+
+
+def open_database(url: str) -> Database:
+    """Open the database that the URL names, `sqlite:///PATH` or `postgresql://...`."""
+    parsed = parse_url(url)
+    return SqliteDatabase(parsed) if parsed.get_backend_name() == "sqlite" else PostgresDatabase(parsed)
+
+
+def parse_url(url: str) -> URL:
+    """Read a database URL as people write it and choose the driver."""
+    try:
+        parsed = make_url(url)
+    except Exception:  # noqa: BLE001 - the library's message repeats the URL, which may hold a password
+        raise Misconfigured("the database URL can't be read") from None
+    drivers = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+    driver = drivers.get(parsed.drivername.split("+")[0])
+    if driver is None:
+        raise Misconfigured("the database URL must begin with sqlite:// or postgresql://")
+    if driver.startswith("sqlite") and not parsed.database:
+        raise Misconfigured("the SQLite URL must name a file")
+    return parsed.set(drivername=driver)
+
+
+def sqlite_engine(url: URL, *, begin: str) -> Engine:
+    """Make an SQLite engine whose every transaction starts with the given statement."""
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin on its own: see the begin hook
+        for pragma in (
+            "journal_mode=WAL",  # readers do not wait for the writer
+            "synchronous=FULL",  # a commit is on the disk before it is acknowledged
+            "foreign_keys=ON",  # off by default in SQLite
+            "busy_timeout=5000",  # another process may be writing
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class SqliteDatabase:
+    """One writer thread, a few reader threads, and a file."""
+
+    name = "sqlite"
+
+    def __init__(self, url: URL) -> None:
+        self._writing = sqlite_engine(url, begin="BEGIN IMMEDIATE")
+        self._reading = sqlite_engine(url, begin="BEGIN")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._readers = ThreadPoolExecutor(4, thread_name_prefix="sqlite-reader")
+
+    async def write(self, work: Work[T]) -> T:
+        """Run a write in the writer thread; a caller that goes away does not stop it."""
+        return await asyncio.shield(self._run(self._writer, self._writing, work))
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a read in a reader thread."""
+        return await self._run(self._readers, self._reading, work)
+
+    async def close(self) -> None:
+        """Wait for what runs, then close the file."""
+        for executor, engine in ((self._writer, self._writing), (self._readers, self._reading)):
+            await asyncio.to_thread(executor.shutdown)
+            engine.dispose()
+
+    def _run(self, executor: ThreadPoolExecutor, engine: Engine, work: Work[T]) -> asyncio.Future[T]:
+        def once() -> T:
+            try:
+                with engine.begin() as connection:
+                    return work(connection)
+            except OperationalError as error:
+                raise _sqlite_error(error) from None
+
+        return asyncio.get_running_loop().run_in_executor(executor, once)
+
+
+class PostgresDatabase:
+    """asyncpg under SQLAlchemy, READ COMMITTED, with the work bounded in front of the pool."""
+
+    name = "postgresql"
+
+    def __init__(self, url: URL) -> None:
+        self._engine = create_async_engine(
+            url, hide_parameters=True, pool_size=_POOL, max_overflow=0, pool_timeout=10, pool_pre_ping=False
+        )
+        self._gate = asyncio.Semaphore(_POOL)
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def write(self, work: Work[T]) -> T:
+        """Run a write; lost races are run again, and a caller that goes away does not stop it."""
+        task = asyncio.ensure_future(_again_after_lost_races(lambda: self._once(work, lock_timeout=True)))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a read, again if its connection turns out to be dead."""
+        return await self._once(work, lock_timeout=False)
+
+    async def close(self) -> None:
+        """Wait for what runs, then close the pool."""
+        if self._running:
+            await asyncio.wait(self._running)
+        with suppress(OSError):
+            await self._engine.dispose()
+
+    async def _once(self, work: Work[T], *, lock_timeout: bool) -> T:
+        try:
+            async with self._gate, self._engine.begin() as connection:
+                if lock_timeout:
+                    await connection.execute(text("SET LOCAL lock_timeout = '3s'"))
+                return await connection.run_sync(work)
+        except (OSError, InterfaceError, PoolTimeout) as error:
+            raise StorageUnavailable from error
+        except DBAPIError as error:
+            if error.connection_invalidated or _sqlstate(error)[:2] in {"08", "57", "53"}:
+                raise StorageUnavailable from None
+            raise
+
+
+async def _again_after_lost_races(once: Callable[[], Awaitable[T]]) -> T:
+    for attempt in range(_TRIES):
+        try:
+            return await once()
+        except DBAPIError as error:
+            state = _sqlstate(error)
+            if state == _LOCK_TIMEOUT:
+                raise KeyInProgress from None
+            if state not in _LOST_RACE or attempt == _TRIES - 1:
+                raise
+            await asyncio.sleep(0.01 * 2**attempt)
+    raise StorageBusy
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
+def _sqlite_error(error: OperationalError) -> AllianceError:
+    """Tell a busy file, which is worth another try, from one that can't be used."""
+    name = getattr(error.orig, "sqlite_errorname", "")
+    return StorageBusy() if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) else StorageUnavailable()

@@ -1,0 +1,97 @@
+"""The service's own secrets, and the keyed digests made with them."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+from app.errors import Misconfigured
+
+_BYTES = 32
+_NAMES = ("api-key-pepper", "reference-key", "content-key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed:
+    """A keyed digest and the id of the key that made it."""
+
+    key_id: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class KeyRing:
+    """Three secrets of 32 bytes: for API keys, for references, and for comparing content."""
+
+    pepper: bytes
+    reference_key: bytes
+    content_key: bytes
+
+    def reference(
+        self, kind: Literal["client", "therapist", "episode", "source"], *parts: str, organisation: UUID
+    ) -> Keyed:
+        """Digest what a caller calls a person, an episode or a form."""
+        return Keyed(
+            key_id=sha256(self.reference_key).hexdigest()[:8],
+            digest=_digest(self.reference_key, organisation, kind, *parts),
+        )
+
+    def content(self, kind: Literal["form", "request", "key"], text: str, *, organisation: UUID) -> bytes:
+        """Digest content for comparison; keyed, since twelve answers of five are guessed in seconds."""
+        return _digest(self.content_key, organisation, kind, text)
+
+    def api_key(self, secret: bytes, *, organisation: UUID, key_id: UUID) -> bytes:
+        """Digest the secret part of an API key."""
+        return _digest(self.pepper, organisation, "api_key", key_id.hex, secret.hex())
+
+
+def open_keyring(folder: Path, *, make: bool) -> KeyRing:
+    """Read the secrets from their files; in development make those that are not there yet."""
+    if make:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in _NAMES:
+            _make_once(folder / name)
+    pepper, reference_key, content_key = (_read(folder / name) for name in _NAMES)
+    return KeyRing(pepper=pepper, reference_key=reference_key, content_key=content_key)
+
+
+def _digest(key: bytes, organisation: UUID, *parts: str) -> bytes:
+    own = hmac.digest(key, organisation.bytes, "sha256")
+    return hmac.digest(own, json.dumps(parts).encode(), "sha256")
+
+
+def _make_once(path: Path) -> None:
+    """Write a new secret unless one is there; two workers that start together end with the same one."""
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        secret = bytes.fromhex(path.read_text("ascii").strip())
+    except FileNotFoundError:
+        raise Misconfigured(f"the secret {path.name} is missing from the secrets directory") from None
+    except ValueError:
+        raise Misconfigured(f"the secret {path.name} is not hexadecimal") from None
+    if len(secret) != _BYTES:
+        raise Misconfigured(f"the secret {path.name} does not hold {_BYTES} bytes")
+    return secret

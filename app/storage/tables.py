@@ -1,0 +1,265 @@
+"""Every table. Organisation first in each key: ids are made by the service, and no key crosses organisations."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from app.storage.types import Document, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("organisation_id"),
+)
+
+applications = Table(
+    "applications",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("application_id", Uuid, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("audience", String(20), nullable=False),
+    Column("scopes", Document, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "application_id"),
+    ForeignKeyConstraint(["organisation_id"], ["organisations.organisation_id"]),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("key_id", Uuid, nullable=False),
+    Column("application_id", Uuid, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    PrimaryKeyConstraint("organisation_id", "key_id"),
+    ForeignKeyConstraint(
+        ["organisation_id", "application_id"], ["applications.organisation_id", "applications.application_id"]
+    ),
+)
+
+enabled_instruments = Table(
+    "enabled_instruments",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("instrument", String(40), nullable=False),
+    Column("checked_against", String(500), nullable=False),
+    Column("enabled_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "instrument"),
+    ForeignKeyConstraint(["organisation_id"], ["organisations.organisation_id"]),
+)
+
+# References are keyed digests: whoever reads the database alone learns no record number from it.
+clients = Table(
+    "clients",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("reference_key", String(16), nullable=False),
+    Column("reference", LargeBinary(32), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "client_id"),
+    UniqueConstraint("organisation_id", "reference_key", "reference"),
+    ForeignKeyConstraint(["organisation_id"], ["organisations.organisation_id"]),
+)
+
+therapists = Table(
+    "therapists",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("therapist_id", Uuid, nullable=False),
+    Column("reference_key", String(16), nullable=False),
+    Column("reference", LargeBinary(32), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "therapist_id"),
+    UniqueConstraint("organisation_id", "reference_key", "reference"),
+    ForeignKeyConstraint(["organisation_id"], ["organisations.organisation_id"]),
+)
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("episode_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("therapist_id", Uuid, nullable=False),
+    Column("reference_key", String(16)),
+    Column("reference", LargeBinary(32)),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("ending", String(10)),
+    Column("ended_session", Integer),
+    Column("ended_at", UtcDateTime),
+    PrimaryKeyConstraint("organisation_id", "episode_id"),
+    UniqueConstraint("organisation_id", "client_id", "reference_key", "reference"),
+    ForeignKeyConstraint(["organisation_id", "client_id"], ["clients.organisation_id", "clients.client_id"]),
+    ForeignKeyConstraint(
+        ["organisation_id", "therapist_id"], ["therapists.organisation_id", "therapists.therapist_id"]
+    ),
+    Index(
+        "uq_episodes_open_without_reference",
+        "organisation_id",
+        "client_id",
+        "therapist_id",
+        unique=True,
+        sqlite_where=text("reference IS NULL AND ending IS NULL"),
+        postgresql_where=text("reference IS NULL AND ending IS NULL"),
+    ),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("submission_id", Uuid, nullable=False),
+    Column("application_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("therapist_id", Uuid, nullable=False),
+    Column("episode_id", Uuid, nullable=False),
+    Column("session_number", Integer, nullable=False),
+    Column("instrument", String(40), nullable=False),
+    Column("rater", String(10), nullable=False),
+    Column("instrument_version", String(20), nullable=False),
+    Column("instrument_digest", String(80), nullable=False),
+    Column("session_date", Date),
+    Column("completed_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("planned_sessions", Integer),
+    Column("locale", String(20)),
+    Column("channel", String(10)),
+    Column("modality", String(40)),
+    Column("seen_by_therapist", Boolean),
+    Column("answers", Document, nullable=False),
+    Column("focus", Document),
+    Column("reported_rupture", Boolean),
+    Column("wish_to_talk", Boolean),
+    Column("ending", String(10)),
+    Column("reported_stage", String(30)),
+    Column("source_key", String(16)),
+    Column("source", LargeBinary(32)),
+    Column("content", LargeBinary(32), nullable=False),
+    Column("supersedes", Uuid),
+    PrimaryKeyConstraint("organisation_id", "submission_id"),
+    UniqueConstraint(
+        "organisation_id",
+        "episode_id",
+        "session_number",
+        "instrument",
+        "rater",
+        name="uq_submissions_one_form_per_place",
+    ),
+    UniqueConstraint("organisation_id", "source_key", "source"),
+    ForeignKeyConstraint(["organisation_id", "episode_id"], ["episodes.organisation_id", "episodes.episode_id"]),
+    Index("ix_submissions_client", "organisation_id", "client_id"),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("score_id", Uuid, nullable=False),
+    Column("submission_id", Uuid, nullable=False),
+    Column("episode_id", Uuid, nullable=False),
+    Column("instrument", String(40), nullable=False),
+    Column("rater", String(10), nullable=False),
+    Column("session_number", Integer, nullable=False),
+    Column("component", String(40), nullable=False),
+    Column("position", SmallInteger, nullable=False),
+    Column("instrument_version", String(20), nullable=False),
+    Column("instrument_digest", String(80), nullable=False),
+    Column("scoring_version", String(20), nullable=False),
+    Column("value", Double),
+    Column("mean", Double),
+    Column("sum", Double),
+    Column("minimum", Double),
+    Column("maximum", Double),
+    Column("pomp", Double),
+    Column("prorated", Boolean),
+    Column("reason", String(40)),
+    Column("answered", SmallInteger, nullable=False),
+    Column("items", SmallInteger, nullable=False),
+    Column("missing", Document, nullable=False),
+    Column("not_applicable", Document, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "score_id"),
+    UniqueConstraint("organisation_id", "submission_id", "component", "scoring_version"),
+    ForeignKeyConstraint(
+        ["organisation_id", "submission_id"], ["submissions.organisation_id", "submissions.submission_id"]
+    ),
+    Index("ix_scores_series", "organisation_id", "episode_id", "instrument", "rater", "component", "session_number"),
+)
+
+assessments = Table(
+    "assessments",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("submission_id", Uuid, nullable=False),
+    Column("change", Document, nullable=False),
+    Column("signals", Document, nullable=False),
+    Column("stage", Document),
+    Column("recommendations", Document, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "submission_id"),
+    ForeignKeyConstraint(
+        ["organisation_id", "submission_id"], ["submissions.organisation_id", "submissions.submission_id"]
+    ),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("application_id", Uuid, nullable=False),
+    Column("route", String(40), nullable=False),
+    Column("key", LargeBinary(32), nullable=False),
+    Column("fingerprint", LargeBinary(32), nullable=False),
+    Column("submission_id", Uuid, nullable=False),
+    Column("created", Boolean, nullable=False),
+    Column("bound_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "application_id", "route", "key"),
+)
+
+# Ids and kinds only. A sealer gives each row its number and its link in the hash chain after commit.
+events = Table(
+    "events",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("application_id", Uuid),
+    Column("subject", Document, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("sequence", Integer),
+    Column("chain", LargeBinary(32)),
+    PrimaryKeyConstraint("organisation_id", "event_id"),
+    UniqueConstraint("organisation_id", "sequence"),
+    ForeignKeyConstraint(["organisation_id"], ["organisations.organisation_id"]),
+)

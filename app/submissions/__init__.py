@@ -1,0 +1,1 @@
+"""Forms that were filled in: recorded once, scored, assessed, and read back."""

@@ -1,0 +1,45 @@
+"""Alembic's entry: one tree of migrations for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import URL, Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.storage.database import sqlite_engine
+from app.storage.tables import metadata
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        compare_type=True,
+        render_as_batch=connection.dialect.name == "sqlite",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def _migrate_postgres(url: URL) -> None:
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_migrate)
+    await engine.dispose()
+
+
+def run() -> None:
+    """Run the migrations on the database of the configuration, in one transaction."""
+    url: URL = context.config.attributes["url"]
+    if url.get_backend_name() == "sqlite":
+        engine = sqlite_engine(url, begin="BEGIN IMMEDIATE")
+        with engine.begin() as connection:
+            _migrate(connection)
+        engine.dispose()
+    else:
+        asyncio.run(_migrate_postgres(url))
+
+
+run()
