@@ -1,0 +1,112 @@
+"""`alliance apps`: applications and their API keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from app.cli.output import AsJson, print_json, print_table, run, say
+
+app = typer.Typer(help="Applications and their API keys.", no_args_is_help=True)
+
+Org = Annotated[UUID, typer.Option("--org", help="The organisation's id.")]
+App = Annotated[UUID, typer.Option("--app", help="The application's id.")]
+
+_ONCE = "The key is shown once. Keep it where secrets are kept."
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Its name.")],
+    org: Org,
+    scope: Annotated[
+        list[str],
+        typer.Option(help="May be given often: instruments:read submissions:write submissions:read scores:read"),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Make an application with its first API key."""
+    from app.access.administer import create_application
+
+    made = run(lambda runtime: create_application(runtime, organisation=org, name=name, scopes=scope))
+    if as_json:
+        print_json(
+            {
+                "application_id": str(made.application_id),
+                "scopes": made.scopes,
+                "key_id": str(made.key_id),
+                "api_key": made.api_key,
+            }
+        )
+        return
+    print_table("Application", ("application_id", "scopes"), [(made.application_id, " ".join(made.scopes))])
+    typer.echo(made.api_key)
+    say(_ONCE)
+
+
+@app.command("list")
+def list_all(org: Org, as_json: AsJson = False) -> None:
+    """List an organisation's applications."""
+    from app.access.administer import list_applications
+
+    rows = run(lambda runtime: list_applications(runtime, organisation=org))
+    if as_json:
+        print_json(
+            [
+                {
+                    "application_id": str(r.application_id),
+                    "name": r.name,
+                    "scopes": r.scopes,
+                    "keys_alive": r.keys_alive,
+                }
+                for r in rows
+            ]
+        )
+        return
+    print_table(
+        "Applications",
+        ("application_id", "name", "scopes", "keys alive"),
+        [(r.application_id, r.name, " ".join(r.scopes), r.keys_alive) for r in rows],
+    )
+
+
+@app.command("keys")
+def keys(org: Org, app_id: App, as_json: AsJson = False) -> None:
+    """List an application's keys, without their secrets."""
+    from app.access.administer import list_keys
+
+    rows = run(lambda runtime: list_keys(runtime, organisation=org, application=app_id))
+    if as_json:
+        print_json([{"key_id": str(r.key_id), "created_at": r.created_at, "revoked_at": r.revoked_at} for r in rows])
+        return
+    print_table("Keys", ("key_id", "since", "revoked"), [(r.key_id, r.created_at, r.revoked_at or "-") for r in rows])
+
+
+@app.command("add-key")
+def add_key(org: Org, app_id: App, as_json: AsJson = False) -> None:
+    """Give an application a second key, to change keys without a pause."""
+    from app.access.administer import add_key as add
+
+    made = run(lambda runtime: add(runtime, organisation=org, application=app_id))
+    if as_json:
+        print_json({"key_id": str(made.key_id), "api_key": made.api_key})
+        return
+    print_table("Key", ("key_id",), [(made.key_id,)])
+    typer.echo(made.api_key)
+    say(_ONCE)
+
+
+@app.command("revoke-key")
+def revoke_key(
+    key_id: Annotated[UUID, typer.Argument(help="The key's id.")], org: Org, as_json: AsJson = False
+) -> None:
+    """Revoke a key: the next request with it is refused."""
+    from app.access.administer import revoke_key as revoke
+
+    run(lambda runtime: revoke(runtime, organisation=org, key_id=key_id))
+    if as_json:
+        print_json({"key_id": str(key_id), "revoked": True})
+        return
+    say(f"Key {key_id} is revoked.")

@@ -1,0 +1,85 @@
+"""`alliance doctor`: the effective settings, and what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import typer
+
+from app.cli.output import AsJson, print_json, print_table, read_settings, say
+from app.errors import AllianceError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Show the effective settings and check what the service needs; exit 1 when something is wrong."""
+    settings = read_settings()
+    shown = _settings(settings)
+    checks = asyncio.run(_checks(settings))
+    if as_json:
+        print_json(
+            {
+                "settings": shown,
+                "checks": [{"name": name, "ok": not wrong, "wrong": wrong or None} for name, wrong in checks],
+            }
+        )
+    else:
+        print_table("Settings", ("name", "value"), shown.items())
+        print_table("Checks", ("check", "result"), [(name, wrong or "ok") for name, wrong in checks])
+    if any(wrong for _, wrong in checks):
+        say("[red]Something is wrong.[/red] The table says what.")
+        raise typer.Exit(1)
+
+
+def _settings(settings: Settings) -> dict[str, str]:
+    from app.storage.database import parse_url
+
+    shown = {}
+    for name, value in settings.model_dump().items():
+        is_url = name.endswith("database_url") and value
+        try:
+            text = parse_url(value).render_as_string(hide_password=True) if is_url else str(value)
+        except AllianceError:
+            text = "(can't be read)"
+        shown[f"ALLIANCE_{name.upper()}"] = text
+    return shown
+
+
+async def _checks(settings: Settings) -> list[tuple[str, str]]:
+    """Check the catalogues, the secrets and the database; the second part says what is wrong, or nothing."""
+    from app.instruments.catalog import shipped
+    from app.stages.advice import shipped_advice
+    from app.storage.keyring import open_keyring
+
+    found = []
+    for name, check in (("instruments", shipped), ("recommendations", shipped_advice)):
+        try:
+            check()
+            found.append((name, ""))
+        except AllianceError as error:
+            found.append((name, str(error)))
+    try:
+        open_keyring(settings.secrets_dir, make=settings.env == "development")
+        found.append(("secrets", ""))
+    except AllianceError as error:
+        found.append(("secrets", str(error)))
+    return [*found, ("database", await _database(settings))]
+
+
+async def _database(settings: Settings) -> str:
+    from app.storage.database import open_database
+    from app.storage.migrate import is_current
+
+    try:
+        database = open_database(settings.database_url)
+    except AllianceError as error:
+        return str(error)
+    try:
+        return "" if await is_current(database) else "no schema yet or an old one: run `alliance migrate`"
+    except AllianceError as error:
+        return error.code
+    finally:
+        await database.close()

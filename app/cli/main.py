@@ -1,0 +1,32 @@
+"""The command `alliance` and the commands below it."""
+
+from __future__ import annotations
+
+import typer
+
+from app.cli import apps, demo, doctor, instruments, orgs, score, serve
+
+app = typer.Typer(
+    name="alliance",
+    help="Measure the therapeutic alliance: forms in; scores, stage and advice out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.command("migrate")(serve.migrate)
+app.add_typer(orgs.app, name="orgs")
+app.add_typer(apps.app, name="apps")
+app.add_typer(instruments.app, name="instruments")
+app.command("score")(score.score)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+
+
+def run() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,95 @@
+"""What commands share: tables for people, JSON for programs, and errors that say what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from app.errors import AllianceError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from app.storage.runtime import Runtime
+
+T = TypeVar("T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only, for programs.")]
+
+
+def print_json(data: Any) -> None:
+    """Print data as JSON on standard output."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console().print(table)
+
+
+def say(text: str) -> None:
+    """Say something to the person, on standard error: standard output is for data."""
+    from rich.console import Console
+
+    Console(stderr=True, soft_wrap=True).print(text)
+
+
+def fail(text: str) -> typer.Exit:
+    """Say what is wrong, and return the exit to raise."""
+    say(f"[red]alliance:[/red] {text}")
+    return typer.Exit(1)
+
+
+def read_settings() -> Settings:
+    """Read the settings, or say which one is wrong without showing its value."""
+    from pydantic import ValidationError
+
+    from app.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        names = ", ".join(f"ALLIANCE_{one['loc'][0]}".upper() for one in error.errors())
+        raise fail(f"the setting {names} can't be used") from None
+
+
+def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
+    """Open the runtime, run one piece of work, close, and turn errors into sentences."""
+    from app.storage.migrate import is_current
+    from app.storage.runtime import open_runtime
+
+    settings = read_settings()
+
+    async def whole() -> T:
+        runtime = open_runtime(
+            database_url=settings.database_url,
+            secrets_dir=settings.secrets_dir,
+            make_secrets=settings.env == "development",
+        )
+        try:
+            if not await is_current(runtime.database):
+                raise fail("the database has no schema yet or an old one: run `alliance migrate`")
+            return await work(runtime)
+        finally:
+            await runtime.database.close()
+
+    try:
+        return asyncio.run(whole())
+    except AllianceError as error:
+        raise fail(_sentence(error)) from None
+
+
+def _sentence(error: AllianceError) -> str:
+    if error.code == "not_found":
+        return "there is no such thing"
+    return str(error) or error.code.replace("_", " ")

@@ -1,0 +1,106 @@
+"""`alliance score`: score answers here, without a service and without storing anything."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.output import AsJson, fail, print_json, print_table
+
+
+def score(
+    key: Annotated[str, typer.Argument(help="The instrument's key, such as trq-s.")],
+    answers: Annotated[
+        str, typer.Argument(help='Pairs like "1=4,2=3,7=na", a JSON file, or - for JSON on standard input.')
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Score one set of answers."""
+    from app.errors import InvalidSubmission, NotFound
+    from app.instruments.catalog import shipped
+    from app.instruments.model import check_answers
+    from app.scoring.score import Score
+    from app.scoring.score import score as score_answers
+
+    try:
+        instrument = shipped().latest(key)
+        scores = score_answers(instrument, check_answers(instrument, _read(answers)))
+    except NotFound:
+        raise fail(f"no instrument {key}") from None
+    except InvalidSubmission as error:
+        places = ", ".join(f"{fault.pointer} {fault.code}" for fault in error.faults)
+        raise fail(f"these answers can't be scored: {places}") from None
+    if as_json:
+        print_json({"instrument": key, "version": instrument.version, "scores": [_document(s) for s in scores]})
+        return
+    print_table(
+        f"{instrument.title} ({instrument.key} {instrument.version}, key: {instrument.key_status})",
+        ("component", "value", "range", "POMP", "answered", ""),
+        [
+            (
+                s.component,
+                f"{s.value:.4g}",
+                f"{s.minimum:g}-{s.maximum:g}",
+                f"{s.pomp:.1f}",
+                f"{s.answered}/{s.items}",
+                "prorated" if s.prorated else "",
+            )
+            if isinstance(s, Score)
+            else (s.component, "not scored", "", "", f"{s.answered}/{s.items}", s.reason)
+            for s in scores
+        ],
+    )
+
+
+def _document(score: Any) -> dict[str, Any]:
+    from app.scoring.score import Score
+
+    if isinstance(score, Score):
+        return {
+            "component": score.component,
+            "status": "scored",
+            "value": round(score.value, 4),
+            "mean": round(score.mean, 4),
+            "sum": round(score.sum, 4),
+            "pomp": round(score.pomp, 4),
+            "answered": score.answered,
+            "items": score.items,
+            "prorated": score.prorated,
+        }
+    return {
+        "component": score.component,
+        "status": "not_scored",
+        "value": None,
+        "reason": score.reason,
+        "missing": list(score.missing),
+    }
+
+
+def _read(text: str) -> dict[str, Any]:
+    from app.instruments.model import NOT_APPLICABLE
+
+    words = {"na": NOT_APPLICABLE, "not_applicable": NOT_APPLICABLE, "": None, "-": None}
+    if "=" in text:
+        pairs = [pair.partition("=") for pair in text.replace(" ", "").split(",") if pair]
+        return {item: words[value] if value in words else _number(value) for item, _, value in pairs}
+    try:
+        data = json.loads(sys.stdin.read() if text == "-" else Path(text).read_text("utf-8"))
+    except (OSError, ValueError):
+        raise fail("the answers are neither pairs like 1=4 nor readable JSON") from None
+    given = data.get("answers", data) if isinstance(data, dict) else None
+    if not isinstance(given, dict):
+        raise fail("the JSON holds no object of answers")
+    return {item: words[value] if value in words else _number(value) for item, value in given.items()}
+
+
+def _number(value: object) -> int | None:
+    if value is None or type(value) is int:
+        return value
+    try:
+        return int(str(value))
+    except ValueError:
+        raise fail("an answer is an integer, na or nothing") from None

@@ -1,0 +1,88 @@
+"""`alliance serve` and `alliance migrate`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import AsJson, fail, print_json, read_settings, say
+from app.errors import AllianceError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+
+def migrate(as_json: AsJson = False) -> None:
+    """Bring the database to the newest schema."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.storage.migrate import head, upgrade
+
+    settings = read_settings()
+    try:
+        upgrade(settings.migration_database_url or settings.database_url)
+    except AllianceError as error:
+        raise fail(str(error)) from None
+    except (OSError, SQLAlchemyError) as error:
+        raise fail(f"the database can't be migrated ({type(error).__name__})") from None
+    if as_json:
+        print_json({"revision": head()})
+        return
+    say(f"The database is at {head()}.")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1, max=64)] = 1,
+) -> None:
+    """Serve the API and its pages."""
+    import uvicorn
+
+    settings = read_settings()
+    has_organisations = asyncio.run(_check(settings))
+    say(f"Alliance serves on [bold]http://{host}:{port}/docs[/bold]")
+    if not has_organisations:
+        say(
+            "\nNobody can call it yet. In another terminal:\n"
+            "  [bold].venv/bin/alliance orgs create 'My clinic'[/bold]\n"
+            "  [bold].venv/bin/alliance apps create ehr --org ORGANISATION_ID --scope submissions:write "
+            "--scope submissions:read --scope scores:read --scope instruments:read[/bold]\n"
+            "The second prints the API key, once.\n"
+        )
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        server_header=False,
+        timeout_graceful_shutdown=20,
+        limit_concurrency=2048,
+    )
+
+
+async def _check(settings: Settings) -> bool:
+    """Refuse to serve without secrets or schema; say whether there is an organisation."""
+    from app.access.administer import list_organisations
+    from app.storage.migrate import is_current
+    from app.storage.runtime import open_runtime
+
+    try:
+        runtime = open_runtime(
+            database_url=settings.database_url,
+            secrets_dir=settings.secrets_dir,
+            make_secrets=settings.env == "development",
+        )
+    except AllianceError as error:
+        raise fail(str(error)) from None
+    try:
+        if not await is_current(runtime.database):
+            raise fail("the database has no schema yet or an old one: run `alliance migrate`")
+        return bool(await list_organisations(runtime))
+    except AllianceError as error:
+        raise fail(f"the database can't be used ({error.code})") from None
+    finally:
+        await runtime.database.close()

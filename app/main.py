@@ -1,0 +1,56 @@
+"""The service as an ASGI application: what uvicorn runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from app.settings import Settings
+from app.storage.runtime import Runtime, open_runtime
+from app.web import clients, documentation, health, instruments, submissions
+from app.web.auth import Authentication
+from app.web.boundary import BodyLimit, Boundary
+from app.web.openapi import openapi
+from app.web.problems import on_http_exception, on_validation_error
+
+
+def create_app(runtime: Runtime | None = None) -> FastAPI:
+    """Build the service; without a runtime it opens what the environment's settings name."""
+    if runtime is None:
+        settings = Settings()
+        runtime = open_runtime(
+            database_url=settings.database_url,
+            secrets_dir=settings.secrets_dir,
+            make_secrets=settings.env == "development",
+        )
+    service = runtime
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await service.database.close()
+
+    app = FastAPI(
+        title="Alliance",
+        version=version("alliance"),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=[Middleware(Boundary), Middleware(Authentication), Middleware(BodyLimit)],
+        exception_handlers={HTTPException: on_http_exception, RequestValidationError: on_validation_error},
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.runtime = service
+    for resource in (submissions, clients, instruments, health, documentation):
+        app.include_router(resource.router)
+    app.mount("/assets/swagger", documentation.SWAGGER)
+    app.mount("/assets", documentation.ASSETS)
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign] # the documented way to extend the document
+    return app

@@ -1,0 +1,105 @@
+"""The outermost ring of the service: a trace id, headers that keep answers safe, a limit on bodies, and no bare 500."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+from secrets import token_hex
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import AllianceError
+from app.web.problems import WebProblem, from_error, problem
+
+MAX_BODY = 1024 * 1024
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+_log = logging.getLogger("uvicorn.error")
+
+
+class Boundary:
+    """Middleware that turns every error into a problem and sets the headers that all answers share."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        told = _TRACEPARENT.match(Headers(scope=scope).get("traceparent", ""))
+        trace_id = told.group(1) if told else token_hex(16)
+        scope.setdefault("state", {})["trace_id"] = trace_id
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _set_headers(MutableHeaders(scope=message), trace_id)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except AllianceError as error:
+            if started:
+                raise
+            await from_error(error, trace_id)(scope, receive, send_with_headers)
+        except Exception as error:
+            # The message of an error may hold what was sent, so only its type and its way are logged.
+            way = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("internal_error trace_id=%s type=%s\n%s", trace_id, type(error).__name__, way)
+            if started:
+                raise
+            await problem("internal_error", trace_id=trace_id)(scope, receive, send_with_headers)
+
+
+class BodyLimit:
+    """Middleware that refuses a body over 1 MiB.
+
+    The framework's own limit answers in plain text, and before credentials are checked.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what is received, and stop at the limit."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isascii() and declared.isdigit() and int(declared[:20]) > MAX_BODY:
+            await problem("too_large", trace_id=scope["state"]["trace_id"], headers={"Connection": "close"})(
+                scope, receive, send
+            )
+            return
+        received = 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > MAX_BODY:
+                    raise WebProblem("too_large")
+            return message
+
+        await self._app(scope, receive_limited, send)
+
+
+def _set_headers(headers: MutableHeaders, trace_id: str) -> None:
+    headers["X-Trace-Id"] = trace_id
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["Content-Security-Policy"] = (
+        PAGE_POLICY if headers.get("content-type", "").startswith("text/html") else "default-src 'none'"
+    )
+    headers.setdefault("Cache-Control", "no-store")

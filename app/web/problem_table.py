@@ -1,0 +1,148 @@
+"""Every error code with its status and what to do about it: the source of answers, pages and docs alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """One code. A status of None marks a code that stands at one place (a pointer) inside another problem."""
+
+    code: str
+    status: int | None
+    title: str
+    advice: str
+
+
+_KINDS = (
+    # the request
+    ProblemKind("invalid_json", 400, "The body is not JSON", "Send one JSON value, without trailing text."),
+    ProblemKind("not_utf8", 400, "The body is not UTF-8", "Encode the body as UTF-8, without a byte order mark."),
+    ProblemKind(
+        "duplicate_key", 400, "A key stands twice in one object", "Send each key once; the pointers name them."
+    ),
+    ProblemKind(
+        "nesting_too_deep", 400, "The body is nested too deeply", "No request here needs more than a few levels."
+    ),
+    ProblemKind("unknown_parameter", 400, "Unknown query parameter", "Send only the parameters of the OpenAPI file."),
+    ProblemKind("invalid_parameter", 400, "Invalid query parameter", "See the parameter's schema in the OpenAPI file."),
+    ProblemKind(
+        "idempotency_key_missing",
+        400,
+        "The Idempotency-Key header is missing",
+        "Make a fresh key (a UUID, say) for each form and send the same one with every retry of that form.",
+    ),
+    ProblemKind(
+        "idempotency_key_invalid",
+        400,
+        "The Idempotency-Key header can't be used",
+        "Use 1 to 255 visible ASCII characters.",
+    ),
+    ProblemKind("bad_request", 400, "The request can't be understood", "Check it against the OpenAPI file."),
+    ProblemKind(
+        "unauthenticated",
+        401,
+        "No valid credentials",
+        "Send `Authorization: Bearer` with a live API key. A revoked key is refused at once.",
+    ),
+    ProblemKind(
+        "missing_scope", 403, "The application lacks a scope", "`scope` names it; ask the operator for a key with it."
+    ),
+    ProblemKind(
+        "not_found",
+        404,
+        "Nothing is there",
+        "Absent, malformed and another organisation's look the same. A new client exists from the first form on.",
+    ),
+    ProblemKind(
+        "method_not_allowed", 405, "The method is not allowed here", "The `Allow` header names those that are."
+    ),
+    ProblemKind("too_large", 413, "The body is too large", "A body holds at most 1 MiB; the connection may be closed."),
+    ProblemKind(
+        "unsupported_media_type", 415, "The body is not declared as JSON", "Send `Content-Type: application/json`."
+    ),
+    # the form against what is stored
+    ProblemKind(
+        "in_progress",
+        409,
+        "The same key or episode is being worked on",
+        "Nothing is lost: try again with the same key after a second.",
+    ),
+    ProblemKind(
+        "source_conflict",
+        409,
+        "The source id is bound to another form",
+        "`submission_id` names the stored form. One source id stands for one form with one content.",
+    ),
+    ProblemKind(
+        "session_already_rated",
+        409,
+        "This session is already rated",
+        "A rater fills in an instrument once a session. `submission_id` names the form that is there.",
+    ),
+    ProblemKind(
+        "out_of_order",
+        409,
+        "An earlier session than the last one",
+        "`last_session` names the last one of this series. Forms are taken in the order of sessions for now.",
+    ),
+    ProblemKind(
+        "episode_therapist_mismatch",
+        409,
+        "The episode belongs to another therapist",
+        "A change of therapist starts a new episode: send another `episode_ref`.",
+    ),
+    ProblemKind(
+        "instrument_not_enabled",
+        409,
+        "The instrument is not enabled",
+        "Its key is from recall. Ask the operator to check it against a copy and run `alliance instruments enable`.",
+    ),
+    ProblemKind(
+        "idempotency_key_reused",
+        422,
+        "The key was used for another form",
+        "One key stands for one form. Use a fresh key for other content.",
+    ),
+    ProblemKind(
+        "validation_failed", 422, "The body has faults", "`errors` names each place with its code. Nothing was stored."
+    ),
+    ProblemKind("no_answers", 422, "No item is answered", "At least one item needs a number."),
+    # the service
+    ProblemKind(
+        "internal_error", 500, "Something went wrong here", "Nothing was acknowledged: try again with the same key."
+    ),
+    ProblemKind("storage_busy", 503, "The database is busy", "Nothing was stored: try again with the same key."),
+    ProblemKind(
+        "storage_unavailable",
+        503,
+        "The database can't be used",
+        "Nothing was acknowledged: try again with the same key.",
+    ),
+    ProblemKind(
+        "misconfigured", 503, "The service is not set up", "The operator finds out more with `alliance doctor`."
+    ),
+    # places
+    ProblemKind("required", None, "A required field is absent", "Send it."),
+    ProblemKind("unknown_field", None, "A field that the schema lacks", "Remove it or mend its name."),
+    ProblemKind("unknown_item", None, "An item that the instrument lacks", "See the instrument's items."),
+    ProblemKind("unknown_instrument", None, "No such instrument", "See `GET /v1/instruments`."),
+    ProblemKind("unknown_version", None, "No such version of the instrument", "Leave it out for the newest one."),
+    ProblemKind("wrong_type", None, "A value of the wrong type", 'An answer is an integer, null or "not_applicable".'),
+    ProblemKind("wrong_rater", None, "The instrument is not for this rater", "See the instrument's `raters`."),
+    ProblemKind("out_of_range", None, "A value outside its range", "See the item's options, or the field's limits."),
+    ProblemKind("not_allowed", None, "A value outside its list", "See the list in the OpenAPI file."),
+    ProblemKind("invalid_text", None, "A text that can't be kept", "No control characters and no lone surrogates."),
+    ProblemKind("invalid_format", None, "A text of the wrong form", "See the pattern in the OpenAPI file."),
+    ProblemKind("too_long", None, "Too long", "See the limit in the OpenAPI file."),
+    ProblemKind("too_short", None, "Too short", "See the limit in the OpenAPI file."),
+    ProblemKind("invalid_time", None, "Not a time", "RFC 3339 with a zone, such as 2026-11-20T14:05:00+01:00."),
+    ProblemKind("invalid_date", None, "Not a date", "RFC 3339, such as 2026-11-20."),
+    ProblemKind("too_early", None, "A time before the year 2000", "Check the sender's clock."),
+    ProblemKind("in_the_future", None, "More than a day ahead of our clock", "Check the sender's clock and zone."),
+    ProblemKind("comment_not_allowed", None, "Comments are not taken yet", "Leave it out or send null."),
+    ProblemKind("invalid", None, "A value that can't be used", "See the field in the OpenAPI file."),
+)
+
+PROBLEMS: dict[str, ProblemKind] = {kind.code: kind for kind in _KINDS}

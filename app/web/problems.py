@@ -1,0 +1,196 @@
+"""From errors to problem+json (RFC 9457): a code, the places, and never a submitted value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import HTTPException as FastApiHTTPException
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.errors import (
+    AllianceError,
+    Fault,
+    Forbidden,
+    InvalidSubmission,
+    KeyInProgress,
+    OutOfOrder,
+    SessionAlreadyRated,
+    SourceConflict,
+    StorageBusy,
+    StorageUnavailable,
+    Unauthenticated,
+)
+from app.instruments.model import pointer_part
+from app.web.problem_table import PROBLEMS
+
+_BY_STATUS = {
+    401: "unauthenticated",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+
+#: pydantic's names of faults and ours.
+_CODES = {
+    "missing": "required",
+    "extra_forbidden": "unknown_field",
+    "literal_error": "not_allowed",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "string_too_long": "too_long",
+    "too_long": "too_long",
+    "string_too_short": "too_short",
+    "too_short": "too_short",
+    "string_pattern_mismatch": "invalid_format",
+    "string_unicode": "invalid_text",
+}
+
+
+class ErrorOut(BaseModel):
+    """One place with a fault."""
+
+    pointer: str = Field(description="JSON pointer into the body (RFC 6901).", max_length=500)
+    code: str = Field(description="What is wrong there; it never changes.", max_length=60)
+
+
+class ProblemOut(BaseModel):
+    """A problem (RFC 9457). It never repeats a value that was sent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "/problems/validation_failed",
+                    "title": "The body has faults",
+                    "status": 422,
+                    "code": "validation_failed",
+                    "errors": [{"pointer": "/answers/7", "code": "out_of_range"}],
+                    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description="A page of this service about the code.", max_length=200)
+    title: str = Field(max_length=200)
+    status: int = Field(ge=400, le=599)
+    code: str = Field(description="Stable name of the problem.", max_length=60)
+    errors: list[ErrorOut] = Field(description="The places, where there are any.", max_length=1000)
+    trace_id: str = Field(description="Name this when you ask for help.", max_length=32)
+    submission_id: str | None = Field(default=None, description="The stored form in question.", max_length=36)
+    last_session: int | None = Field(default=None, description="The last session of the series.", ge=1, le=2000)
+    scope: str | None = Field(default=None, description="The scope that is missing.", max_length=40)
+    parameter: str | None = Field(default=None, description="The query parameter in question.", max_length=40)
+
+
+class WebProblem(FastApiHTTPException):
+    """A problem that only the web knows: a body, a header or a parameter that can't be used."""
+
+    def __init__(self, code: str, *, faults: Sequence[Fault] = (), parameter: str | None = None) -> None:
+        super().__init__(status_code=PROBLEMS[code].status or 400)
+        self.code = code
+        self.faults = faults
+        self.parameter = parameter
+
+
+def problem(
+    code: str,
+    *,
+    trace_id: str,
+    faults: Sequence[Fault] = (),
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """Answer with a problem."""
+    kind = PROBLEMS[code]
+    status = kind.status or 500
+    body = {
+        "type": f"/problems/{code}",
+        "title": kind.title,
+        "status": status,
+        "code": code,
+        "errors": [{"pointer": fault.pointer, "code": fault.code} for fault in faults[:1000]],
+        "trace_id": trace_id,
+        **{name: value for name, value in more.items() if value is not None},
+    }
+    return Response(
+        json.dumps(body, ensure_ascii=False), status_code=status, media_type="application/problem+json", headers=headers
+    )
+
+
+def from_error(error: AllianceError, trace_id: str) -> Response:
+    """Answer an error of the product; the table says with which status."""
+    code = error.specific_code if isinstance(error, InvalidSubmission) else error.code
+    if code not in PROBLEMS or PROBLEMS[code].status is None:
+        code = "misconfigured"
+    headers = {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="alliance"'
+    if isinstance(error, KeyInProgress | StorageBusy | StorageUnavailable):
+        headers["Retry-After"] = "1"
+    return problem(
+        code,
+        trace_id=trace_id,
+        faults=error.faults if isinstance(error, InvalidSubmission) else (),
+        headers=headers,
+        submission_id=error.submission_id if isinstance(error, SessionAlreadyRated | SourceConflict) else None,
+        last_session=error.last_session if isinstance(error, OutOfOrder) else None,
+        scope=error.scope if isinstance(error, Forbidden) else None,
+    )
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Answer the framework's own 404, 405 and 413, and what our body parser refuses."""
+    trace_id = request.state.trace_id
+    if isinstance(error, WebProblem):
+        return problem(error.code, trace_id=trace_id, faults=error.faults, parameter=error.parameter)
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return problem(_BY_STATUS.get(status, "bad_request"), trace_id=trace_id, headers=headers)
+
+
+async def on_validation_error(request: Request, error: Exception) -> Response:
+    """Answer faults that the schemas find: 404 for a malformed id, 400 for a parameter, 422 for the body."""
+    trace_id = request.state.trace_id
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    places = {one["loc"][0] for one in found}
+    if "path" in places:
+        return problem("not_found", trace_id=trace_id)
+    if "header" in places:  # the one header that is required
+        return problem("idempotency_key_missing", trace_id=trace_id)
+    for one in found:
+        if one["loc"][0] == "query":
+            return problem("invalid_parameter", trace_id=trace_id, parameter=str(one["loc"][1])[:40])
+    body = error.body if isinstance(error, RequestValidationError) else None
+    faults = {
+        Fault(pointer=_pointer(one["loc"][1:], one["type"], body), code=_code(one["type"])): None for one in found
+    }
+    return problem("validation_failed", trace_id=trace_id, faults=list(faults))
+
+
+def _code(kind: str) -> str:
+    if kind in PROBLEMS:
+        return kind
+    return _CODES.get(kind, "wrong_type" if kind.endswith("_type") or kind == "none_required" else "invalid")
+
+
+def _pointer(loc: Sequence[int | str], kind: str, body: Any) -> str:
+    """Turn pydantic's place into a JSON pointer; names that the body lacks (tags of unions) are left out."""
+    parts: list[str] = []
+    here = body
+    for depth, part in enumerate(loc):
+        inside = isinstance(here, dict) and part in here
+        inside = inside or (isinstance(here, list) and isinstance(part, int) and part < len(here))
+        if inside:
+            here = here[part]
+        elif not (kind == "missing" and depth == len(loc) - 1):
+            continue
+        parts.append(pointer_part(str(part)))
+    return "".join(f"/{part}" for part in parts)

@@ -1,0 +1,227 @@
+"""Scores, change, stage and recommendations on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from app.change.since import Change, Difference
+from app.scoring.score import AnyScore, Score
+from app.stages.model import MODEL, MODEL_VERSION, STAGES, Basis, StageName, Vector
+from app.stages.panel import StagePanel
+from app.stages.recommend import Recommendation
+from app.web.wire import Out, Rounded
+
+Key = Annotated[str, Field(max_length=60)]
+Prose = Annotated[str, Field(max_length=2000)]
+Count = Annotated[int, Field(ge=0, le=200)]
+Items = Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=200)]
+SessionNumber = Annotated[int, Field(ge=1, le=2000)]
+
+
+class ScoredOut(Out):
+    """A component that was scored. `value`, `min` and `max` follow the instrument's convention (mean or sum)."""
+
+    id: UUID | None = Field(description="null where nothing is stored.")
+    component: Key
+    status: Literal["scored"]
+    value: Rounded
+    mean: Rounded
+    sum: Rounded = Field(description="Number of items times the mean of the answered ones.")
+    min: Rounded
+    max: Rounded
+    pomp: Rounded = Field(description="Percent of maximum possible, 0 to 100.")
+    answered: Count
+    items: Count
+    prorated: bool = Field(description="True when items are missing and the mean of the others stands for them.")
+    missing: Items
+    not_applicable: Items
+    interval: None = Field(description="null until a norm with a reliability is known.")
+    interval_reason: Literal["no_norm"]
+
+
+class NotScoredOut(Out):
+    """A component that was not scored: never 0, never a guess."""
+
+    id: UUID | None
+    component: Key
+    status: Literal["not_scored"]
+    value: None
+    reason: Literal["too_many_missing", "component_not_scored"]
+    answered: Count
+    items: Count
+    missing: Items = Field(description="Items without an answer.")
+    not_applicable: Items = Field(description="Items answered with `not_applicable`.")
+
+
+ScoreOut = Annotated[ScoredOut | NotScoredOut, Field(discriminator="status")]
+Scores = Annotated[list[ScoreOut], Field(max_length=60)]
+
+
+class DifferenceOut(Out):
+    """Now minus then. `reliable` is null until a norm tells change from measurement error."""
+
+    session_number: SessionNumber | None = Field(description="The session compared with.")
+    value: Rounded | None
+    pomp: Rounded | None
+    reliable: bool | None
+    reason: Literal["no_norm", "first_session", "not_scored"]
+
+
+class ChangeOut(Out):
+    """Change of one component within its series (episode, instrument and rater)."""
+
+    since_previous: DifferenceOut
+    since_first: DifferenceOut
+
+
+class ProbabilitiesOut(Out):
+    """One probability for each stage; they sum to 1."""
+
+    establishing_rapport: Rounded
+    exploring_the_problem: Rounded
+    working_on_solutions: Rounded
+    termination: Rounded
+
+
+class CriterionOut(Out):
+    """A sign of a move between stages. It explains and never overrides; null while it can't be told."""
+
+    id: Key
+    move: Key
+    met: bool | None
+    text: Prose
+
+
+class StageOut(Out):
+    """The likely stage. Experimental: no validated instrument measures these stages."""
+
+    model: Key
+    version: Key
+    session_number: SessionNumber
+    current: Literal["uncertain"] | StageName = Field(
+        description="A stage from a probability of .60 upwards and with recent evidence, else `uncertain`."
+    )
+    candidates: Annotated[list[StageName], Field(min_length=2, max_length=2, description="The two likeliest.")]
+    basis: Basis
+    probabilities: ProbabilitiesOut
+    planned_sessions: SessionNumber | None
+    ending: Literal["planned", "dropout", "transfer"] | None
+    criteria: Annotated[list[CriterionOut], Field(max_length=10)]
+    experimental: Literal[True]
+
+
+class BecauseOut(Out):
+    """A rule that spoke, and what it looked at."""
+
+    rule: Key
+    component: Key | None
+    items: Items
+    value: Rounded | None
+    threshold: Rounded | None
+
+
+class RecommendationOut(Out):
+    """A prompt for a conversation, never a diagnosis."""
+
+    id: Key
+    practice: Key
+    title: Prose
+    text: Prose
+    because: Annotated[list[BecauseOut], Field(max_length=10)]
+    evidence: Key = Field(description="`design` means: a choice of this project, not validated.")
+    source: Prose
+    review_after_sessions: Annotated[int, Field(ge=1, le=20)]
+
+
+def score_out(score: AnyScore, score_id: UUID | None) -> ScoredOut | NotScoredOut:
+    """Map a score."""
+    shared: dict[str, Any] = {
+        "id": score_id,
+        "component": score.component,
+        "answered": score.answered,
+        "items": score.items,
+        "missing": list(score.missing),
+        "not_applicable": list(score.not_applicable),
+    }
+    if not isinstance(score, Score):
+        return NotScoredOut(**shared, status="not_scored", value=None, reason=score.reason)
+    return ScoredOut(
+        **shared,
+        status="scored",
+        value=score.value,
+        mean=score.mean,
+        sum=score.sum,
+        min=score.minimum,
+        max=score.maximum,
+        pomp=score.pomp,
+        prorated=score.prorated,
+        interval=None,
+        interval_reason="no_norm",
+    )
+
+
+def change_out(change: Change) -> ChangeOut:
+    """Map a change."""
+    return ChangeOut(
+        since_previous=_difference_out(change.since_previous), since_first=_difference_out(change.since_first)
+    )
+
+
+def stage_out(panel: StagePanel) -> StageOut:
+    """Map what is said about the stage."""
+    return StageOut(**stage_fields(panel))
+
+
+def stage_fields(panel: StagePanel) -> dict[str, Any]:
+    """Collect the fields that every answer about a stage has."""
+    told = panel.estimate
+    return {
+        "model": MODEL,
+        "version": MODEL_VERSION,
+        "session_number": told.session_number,
+        "current": told.current or "uncertain",
+        "candidates": list(told.candidates),
+        "basis": told.basis,
+        "probabilities": probabilities_out(told.probabilities),
+        "planned_sessions": told.planned_sessions,
+        "ending": told.ending,
+        "criteria": [CriterionOut(id=c.id, move=c.move, met=c.met, text=c.text) for c in panel.criteria],
+        "experimental": True,
+    }
+
+
+def probabilities_out(vector: Vector) -> ProbabilitiesOut:
+    """Map four probabilities to their names."""
+    return ProbabilitiesOut(**dict(zip(STAGES, vector, strict=True)))
+
+
+def recommendation_out(recommendation: Recommendation) -> RecommendationOut:
+    """Map a recommendation."""
+    return RecommendationOut(
+        id=recommendation.id,
+        practice=recommendation.practice,
+        title=recommendation.title,
+        text=recommendation.text,
+        because=[
+            BecauseOut(
+                rule=one.rule, component=one.component, items=list(one.items), value=one.value, threshold=one.threshold
+            )
+            for one in recommendation.because
+        ],
+        evidence=recommendation.evidence,
+        source=recommendation.source,
+        review_after_sessions=recommendation.review_after_sessions,
+    )
+
+
+def _difference_out(difference: Difference) -> DifferenceOut:
+    return DifferenceOut(
+        session_number=difference.session_number,
+        value=difference.value,
+        pomp=difference.pomp,
+        reliable=difference.reliable,
+        reason=difference.reason,
+    )

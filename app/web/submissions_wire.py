@@ -1,0 +1,293 @@
+"""A form on the wire, and what is answered to it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from app.instruments.catalog import Catalog
+from app.instruments.model import Rater, answer_document
+from app.scoring.score import SCORING_VERSION
+from app.stages.model import Ending, StageName
+from app.submissions.form import Channel, Form, Reference, Reported, Source
+from app.submissions.stored import StoredSubmission
+from app.web.scores_wire import (
+    ChangeOut,
+    Key,
+    RecommendationOut,
+    Scores,
+    SessionNumber,
+    StageOut,
+    change_out,
+    recommendation_out,
+    score_out,
+    stage_out,
+)
+from app.web.wire import AnswersIn, In, Moment, OptionalDate, Out, Text, Time
+
+EXAMPLE: dict[str, Any] = {
+    "instrument": "trq-s",
+    "instrument_version": "1.0.0",
+    "rater": "client",
+    "client_ref": "mrn-1042",
+    "therapist_ref": "th-7",
+    "episode_ref": "2026-a",
+    "session_number": 3,
+    "planned_sessions": 12,
+    "session_date": "2026-11-20",
+    "completed_at": "2026-11-20T14:05:00+01:00",
+    "locale": "en",
+    "channel": "in_person",
+    "modality": "cbt",
+    "answers": {
+        "1": 4, "2": 3, "3": 5, "4": 4, "5": 4, "6": 5, "7": None, "8": 4, "f1": 2, "f2": 4, "f3": 2, "f4": 1,
+    },
+    "reported": {"rupture": False, "wish_to_talk": False, "ending": None, "stage": None},
+    "comment": None,
+    "seen_by_therapist": True,
+    "source": {"system": "https://ehr.example/forms", "id": "qr-889"},
+}  # fmt: skip
+SMALLEST_EXAMPLE: dict[str, Any] = {
+    "instrument": "trq-s-t",
+    "rater": "therapist",
+    "client_ref": {"system": "https://ehr.example/patients", "value": "1042"},
+    "therapist_ref": "th-7",
+    "session_number": 1,
+    "completed_at": "2026-11-06T13:05:00Z",
+    "answers": {"1": 4, "2": 4, "3": 5, "4": 4, "5": "not_applicable", "6": 5, "7": 4, "8": 3},
+}
+
+ReferenceText = Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class ReferenceIn(In):
+    """What you call a person, in a system of yours."""
+
+    system: Annotated[Text, Field(min_length=1, max_length=200)]
+    value: ReferenceText
+
+
+def _reference_kind(value: Any) -> str:
+    return "text" if isinstance(value, str) else "reference"
+
+
+PersonIn = Annotated[
+    Annotated[ReferenceText, Tag("text")] | Annotated[ReferenceIn, Tag("reference")], Discriminator(_reference_kind)
+]
+
+
+def _no_comment(value: Any) -> None:
+    if value is not None:
+        raise PydanticCustomError("comment_not_allowed", "comments are not taken yet")
+
+
+class ReportedIn(In):
+    """What was reported beside the answers."""
+
+    rupture: Annotated[bool, Field(strict=True)] | None = Field(
+        default=None, description="The rater says that something went wrong between the two."
+    )
+    wish_to_talk: Annotated[bool, Field(strict=True)] | None = None
+    ending: Ending | None = Field(default=None, description="How the course ended, if it did.")
+    stage: StageName | None = Field(default=None, description="The therapist's own view of the stage.")
+
+
+class SourceIn(In):
+    """Your own name of the form: the same one under a new key answers the stored form."""
+
+    system: Annotated[Text, Field(min_length=1, max_length=200)]
+    id: Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class SubmissionIn(In):
+    """One form by one rater about one session."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE, SMALLEST_EXAMPLE]})
+
+    instrument: Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9-]+$")]
+    instrument_version: Annotated[str, Field(max_length=20, pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] | None = Field(
+        default=None, description="The newest one unless given."
+    )
+    rater: Rater
+    client_ref: PersonIn = Field(description="What you call the client; never in a URL, stored as a keyed digest.")
+    therapist_ref: PersonIn
+    episode_ref: Annotated[Text, Field(min_length=1, max_length=200)] | None = Field(
+        default=None,
+        description="What you call this course of sessions. Without it: the open episode of the two, else a new one.",
+    )
+    session_number: Annotated[int, Field(strict=True, ge=1, le=2000)]
+    planned_sessions: Annotated[int, Field(strict=True, ge=1, le=2000)] | None = Field(
+        default=None, description="The last value stated at or before a session counts for it."
+    )
+    session_date: OptionalDate = None
+    completed_at: Time
+    locale: Annotated[str, Field(max_length=20, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
+    channel: Channel | None = None
+    modality: Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9][a-z0-9_-]*$")] | None = Field(
+        default=None, description="A short code of the kind of therapy, such as `cbt`."
+    )
+    answers: AnswersIn
+    reported: ReportedIn | None = None
+    comment: Annotated[
+        None,
+        BeforeValidator(_no_comment),
+        WithJsonSchema({"type": "null"}),
+    ] = Field(default=None, description="Refused unless null, until texts are encrypted.")
+    seen_by_therapist: Annotated[bool, Field(strict=True)] | None = Field(
+        default=None, description="The client was told that the therapist sees the answers."
+    )
+    source: SourceIn | None = None
+
+
+class InstrumentRefOut(Out):
+    """Which definition made the scores."""
+
+    key: Key
+    version: Key
+    digest: Annotated[str, Field(max_length=80)]
+    key_status: Literal["own", "verified", "secondary", "recall"]
+    validated: bool
+    scoring_version: Key
+
+
+class SubmissionOut(Out):
+    """A stored form with its scores and all that follows from them."""
+
+    id: UUID
+    client_id: UUID
+    episode_id: UUID
+    session_number: SessionNumber
+    rater: Rater
+    received_at: Moment
+    supersedes: UUID | None
+    instrument: InstrumentRefOut
+    scores: Scores
+    change: Annotated[dict[Key, ChangeOut], Field(max_length=60, description="By component; read `total` first.")]
+    recomputed_later_sessions: Annotated[int, Field(ge=0, le=2000)]
+    signals: Annotated[list[None], Field(max_length=0, description="Empty: signals are not computed yet.")]
+    stage: StageOut
+    recommendations: Annotated[list[RecommendationOut], Field(max_length=3)]
+
+
+class ReportedOut(Out):
+    """What was reported beside the answers; null where nothing was said."""
+
+    rupture: bool | None
+    wish_to_talk: bool | None
+    ending: Ending | None
+    stage: StageName | None
+
+
+class FormOut(Out):
+    """The form as it was sent, without the references: those are kept as keyed digests only."""
+
+    session_date: OptionalDate
+    completed_at: Moment
+    planned_sessions: SessionNumber | None
+    locale: Annotated[str, Field(max_length=20)] | None
+    channel: Channel | None
+    modality: Annotated[str, Field(max_length=40)] | None
+    seen_by_therapist: bool | None
+    answers: AnswersIn
+    reported: ReportedOut
+
+
+class StoredSubmissionOut(SubmissionOut):
+    """A stored form, with what was sent."""
+
+    therapist_id: UUID
+    form: FormOut
+
+
+def form_of(sent: SubmissionIn) -> Form:
+    """Map what was sent to plain types."""
+    reported = sent.reported or ReportedIn()
+    return Form(
+        instrument=sent.instrument,
+        instrument_version=sent.instrument_version,
+        rater=sent.rater,
+        client_ref=_reference(sent.client_ref),
+        therapist_ref=_reference(sent.therapist_ref),
+        episode_ref=sent.episode_ref,
+        session_number=sent.session_number,
+        planned_sessions=sent.planned_sessions,
+        session_date=sent.session_date,
+        completed_at=sent.completed_at,
+        locale=sent.locale,
+        channel=sent.channel,
+        modality=sent.modality,
+        answers=sent.answers,
+        reported=Reported(
+            rupture=reported.rupture,
+            wish_to_talk=reported.wish_to_talk,
+            ending=reported.ending,
+            stage=reported.stage,
+        ),
+        seen_by_therapist=sent.seen_by_therapist,
+        source=Source(system=sent.source.system, id=sent.source.id) if sent.source else None,
+    )
+
+
+def submission_out(stored: StoredSubmission, catalog: Catalog) -> SubmissionOut:
+    """Map a stored form to the answer that its post got."""
+    return SubmissionOut(**_fields(stored, catalog))
+
+
+def stored_submission_out(stored: StoredSubmission, catalog: Catalog) -> StoredSubmissionOut:
+    """Map a stored form to what is read back."""
+    return StoredSubmissionOut(
+        **_fields(stored, catalog),
+        therapist_id=stored.therapist_id,
+        form=FormOut(
+            session_date=stored.session_date and stored.session_date.isoformat(),
+            completed_at=stored.completed_at,
+            planned_sessions=stored.planned_sessions,
+            locale=stored.locale,
+            channel=stored.channel,
+            modality=stored.modality,
+            seen_by_therapist=stored.seen_by_therapist,
+            answers={item: answer_document(answer) for item, answer in stored.answers.items()},
+            reported=ReportedOut(
+                rupture=stored.reported.rupture,
+                wish_to_talk=stored.reported.wish_to_talk,
+                ending=stored.reported.ending,
+                stage=stored.reported.stage,
+            ),
+        ),
+    )
+
+
+def _fields(stored: StoredSubmission, catalog: Catalog) -> dict[str, Any]:
+    instrument = catalog.get(stored.instrument.key, stored.instrument.version)
+    return {
+        "id": stored.submission_id,
+        "client_id": stored.client_id,
+        "episode_id": stored.episode_id,
+        "session_number": stored.session_number,
+        "rater": stored.rater,
+        "received_at": stored.received_at,
+        "supersedes": stored.supersedes,
+        "instrument": InstrumentRefOut(
+            key=stored.instrument.key,
+            version=stored.instrument.version,
+            digest=stored.instrument.digest,
+            key_status=instrument.key_status,
+            validated=instrument.validated,
+            scoring_version=stored.scores[0].score.scoring_version if stored.scores else SCORING_VERSION,
+        ),
+        "scores": [score_out(one.score, one.score_id) for one in stored.scores],
+        "change": {component: change_out(change) for component, change in stored.change.items()},
+        "recomputed_later_sessions": 0,
+        "signals": [],
+        "stage": stage_out(stored.stage),
+        "recommendations": [recommendation_out(one) for one in stored.recommendations],
+    }
+
+
+def _reference(sent: str | ReferenceIn) -> Reference:
+    if isinstance(sent, str):
+        return Reference(system=None, value=sent)
+    return Reference(system=sent.system, value=sent.value)

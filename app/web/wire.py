@@ -1,0 +1,165 @@
+"""The types that all resources share on the wire: texts, times, answers, rounded numbers, and how answers are sent."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from starlette.responses import Response
+
+from app.instruments.model import NOT_APPLICABLE, Answer
+from app.storage.runtime import Runtime
+
+_TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$", re.ASCII)
+_DATE = re.compile(r"^\d{4}-\d\d-\d\d$", re.ASCII)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class In(BaseModel):
+    """What is sent to us: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Out(BaseModel):
+    """What we send."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _text(value: str) -> str:
+    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in value):
+        raise PydanticCustomError("invalid_text", "a character that can't be kept")
+    return unicodedata.normalize("NFC", value)
+
+
+def _time(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise PydanticCustomError("wrong_type", "a time is a string")
+    if not _TIME.match(value):
+        raise PydanticCustomError("invalid_time", "not RFC 3339 with a zone")
+    try:
+        moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("invalid_time", "no such time") from None
+    if moment < _EARLIEST:
+        raise PydanticCustomError("too_early", "before 2000")
+    return moment
+
+
+def _date(value: Any) -> date | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise PydanticCustomError("wrong_type", "a date is a string")
+    try:
+        day = date.fromisoformat(value) if _DATE.match(value) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise PydanticCustomError("invalid_date", "not RFC 3339")
+    if day < _EARLIEST.date():
+        raise PydanticCustomError("too_early", "before 2000")
+    return day
+
+
+def _answer(value: Any) -> Answer:
+    if value is None:
+        return None
+    if value == "not_applicable" and isinstance(value, str):
+        return NOT_APPLICABLE
+    if type(value) is int:  # a boolean is an int to Python, and no answer to us
+        return value
+    raise PydanticCustomError("wrong_type", "an answer is an integer, null or not_applicable")
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Time = Annotated[
+    datetime,
+    PlainValidator(_time),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "maxLength": 40,
+            "description": "RFC 3339 with a zone, from 2000 to a day from now.",
+        }
+    ),
+]
+OptionalDate = Annotated[
+    date | None,
+    PlainValidator(_date),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date", "maxLength": 10}, {"type": "null"}]}),
+]
+ItemIn = Annotated[str, Field(max_length=40)]
+AnswersIn = Annotated[
+    dict[
+        ItemIn,
+        Annotated[
+            Any,
+            PlainValidator(_answer),
+            WithJsonSchema(
+                {
+                    "anyOf": [
+                        {"type": "integer", "minimum": -1000, "maximum": 1000},
+                        {"const": "not_applicable"},
+                        {"type": "null"},
+                    ]
+                }
+            ),
+        ],
+    ],
+    Field(
+        max_length=200,
+        description='Item -> an integer of its options, null (unanswered) or `"not_applicable"`. Absent is unanswered.',
+    ),
+]
+
+
+def _rounded(number: float) -> float:
+    return round(number, 4) + 0.0  # the sum turns -0.0 into 0.0
+
+
+Rounded = Annotated[
+    float,
+    PlainSerializer(_rounded, return_type=float, when_used="json"),
+    Field(description="A double, rounded to 4 decimals.", ge=-1e6, le=1e6),
+]
+Moment = Annotated[
+    datetime,
+    PlainSerializer(lambda at: at.astimezone(UTC).isoformat().replace("+00:00", "Z"), return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40}),
+]
+
+
+async def _runtime(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+Service = Annotated[Runtime, Depends(_runtime)]
+
+
+def answer(body: Out, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Send a body as it is written by its schema."""
+    return Response(
+        body.model_dump_json(), status_code=status, media_type="application/json", headers=dict(headers or {})
+    )
+
+
+def cached(request: Request, body: Out, *, control: str) -> Response:
+    """Send a body with a strong ETag, or 304 to a caller that has it."""
+    content = body.model_dump_json().encode()
+    tag = f'"{sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": control}
+    asked = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
+    if tag in asked or asked == ["*"]:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)

