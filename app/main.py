@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from app import __version__
 from app.settings import Settings
 from app.storage.runtime import Runtime, open_runtime
 from app.web import clients, documentation, health, instruments, submissions
@@ -38,7 +38,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
 
     app = FastAPI(
         title="Alliance",
-        version=version("alliance"),
+        version=__version__,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,

@@ -26,5 +26,5 @@ class Settings(BaseSettings):
     )
     secrets_dir: Path = Field(
         default=Path("var/secrets"),
-        description="Where the secrets lie: `api-key-pepper`, `reference-key`, `content-key`, 64 hexadecimal digits each.",
+        description="Holds `api-key-pepper`, `reference-key` and `content-key`, each a file of 64 hexadecimal digits.",
     )

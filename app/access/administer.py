@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from app.access import store
 from app.access.api_key import new_api_key
@@ -15,6 +14,7 @@ from app.access.caller import check_scopes
 from app.errors import LimitReached, Misconfigured, NotFound
 from app.storage.events import Event, Kind, append_events
 from app.storage.runtime import Runtime
+from app.storage.types import AnyRow
 
 KEYS_ALIVE = 2
 AUDIENCE = "system"
@@ -51,7 +51,7 @@ async def create_organisation(runtime: Runtime, *, name: str) -> UUID:
     return organisation
 
 
-async def list_organisations(runtime: Runtime) -> list[Row[Any]]:
+async def list_organisations(runtime: Runtime) -> list[AnyRow]:
     """List every organisation."""
     return await runtime.database.read(store.list_organisations)
 
@@ -91,12 +91,12 @@ async def create_application(runtime: Runtime, *, organisation: UUID, name: str,
     return NewApplication(application_id=application, scopes=allowed, key_id=key_id, api_key=key.text)
 
 
-async def list_applications(runtime: Runtime, *, organisation: UUID) -> list[Row[Any]]:
+async def list_applications(runtime: Runtime, *, organisation: UUID) -> list[AnyRow]:
     """List an organisation's applications."""
     return await runtime.database.read(lambda c: store.list_applications(c, organisation=organisation))
 
 
-async def list_keys(runtime: Runtime, *, organisation: UUID, application: UUID) -> list[Row[Any]]:
+async def list_keys(runtime: Runtime, *, organisation: UUID, application: UUID) -> list[AnyRow]:
     """List an application's keys, without their secrets."""
     return await runtime.database.read(lambda c: store.list_keys(c, organisation=organisation, application=application))
 

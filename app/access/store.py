@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from app.storage.tables import api_keys, applications, enabled_instruments, organisations
+from app.storage.types import AnyRow
 
 
 def insert_organisation(connection: Connection, *, organisation: UUID, name: str, created_at: datetime) -> None:
@@ -16,7 +16,7 @@ def insert_organisation(connection: Connection, *, organisation: UUID, name: str
     connection.execute(insert(organisations).values(organisation_id=organisation, name=name, created_at=created_at))
 
 
-def list_organisations(connection: Connection) -> list[Row[Any]]:
+def list_organisations(connection: Connection) -> list[AnyRow]:
     """List every organisation: the operator's view, reached from the command line only."""
     return list(connection.execute(select(organisations).order_by(organisations.c.created_at)))
 
@@ -52,7 +52,7 @@ def insert_application(
     )
 
 
-def list_applications(connection: Connection, *, organisation: UUID) -> list[Row[Any]]:
+def list_applications(connection: Connection, *, organisation: UUID) -> list[AnyRow]:
     """List the organisation's applications with the number of keys that are alive."""
     alive = func.count(api_keys.c.key_id).filter(api_keys.c.revoked_at.is_(None)).label("keys_alive")
     return list(
@@ -80,7 +80,7 @@ def lock_application(connection: Connection, *, organisation: UUID, application:
     return found.first() is not None
 
 
-def list_keys(connection: Connection, *, organisation: UUID, application: UUID) -> list[Row[Any]]:
+def list_keys(connection: Connection, *, organisation: UUID, application: UUID) -> list[AnyRow]:
     """List an application's keys, dead ones too, without their digests."""
     return list(
         connection.execute(
@@ -126,7 +126,7 @@ def revoke_key(connection: Connection, *, organisation: UUID, key_id: UUID, revo
     return result.rowcount == 1
 
 
-def find_live_key(connection: Connection, *, organisation: UUID, key_id: UUID) -> Row[Any] | None:
+def find_live_key(connection: Connection, *, organisation: UUID, key_id: UUID) -> AnyRow | None:
     """Return a live key's digest with its application and scopes."""
     return connection.execute(
         select(api_keys.c.digest, applications.c.application_id, applications.c.scopes)

@@ -21,9 +21,7 @@ def create(name: Annotated[str, typer.Argument(help="Its name.")], as_json: AsJs
         print_json({"organisation_id": str(organisation)})
         return
     print_table("Organisation", ("organisation_id", "name"), [(organisation, name)])
-    say(
-        f"Next: [bold]alliance apps create NAME --org {organisation} --scope submissions:write --scope scores:read[/bold]"
-    )
+    say(f"Next: [bold]alliance apps create NAME --org {organisation} --scope submissions:write[/bold]")
 
 
 @app.command("list")

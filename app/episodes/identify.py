@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Table, select, update
+from sqlalchemy import Connection, Table, select, update
 
 from app.errors import EpisodeTherapistMismatch
 from app.storage.conflict import insert_or_skip
 from app.storage.keyring import Keyed
 from app.storage.tables import clients, episodes, therapists
+from app.storage.types import AnyRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +182,7 @@ def find_client(connection: Connection, reference: Keyed, *, organisation: UUID)
     return row.client_id if row else None
 
 
-def list_episodes(connection: Connection, *, organisation: UUID, client_id: UUID) -> list[Row[Any]]:
+def list_episodes(connection: Connection, *, organisation: UUID, client_id: UUID) -> list[AnyRow]:
     """List a client's episodes, the latest first."""
     return list(
         connection.execute(
@@ -193,7 +193,7 @@ def list_episodes(connection: Connection, *, organisation: UUID, client_id: UUID
     )
 
 
-def _takes(episode: Row[Any], sitting: Sitting) -> bool:
+def _takes(episode: AnyRow, sitting: Sitting) -> bool:
     """Say whether a form without a reference belongs here: an ended episode still takes what was filled in before.
 
     Its last session, because the other rater may answer later, and anything completed up to the ending, because a
@@ -201,4 +201,5 @@ def _takes(episode: Row[Any], sitting: Sitting) -> bool:
     """
     if episode.ending is None:
         return True
-    return sitting.session_number == episode.ended_session or sitting.completed_at <= episode.ended_at
+    at_the_end = sitting.session_number == episode.ended_session
+    return at_the_end or bool(sitting.completed_at <= episode.ended_at)

@@ -24,6 +24,7 @@ from app.instruments.model import (
     Option,
     Source,
 )
+from app.instruments.strict_yaml import load_strict
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,10 @@ def shipped() -> Catalog:
 
 def read_definition(text: str) -> Instrument:
     """Build an instrument from the text of its definition, or raise DefinitionFault with every fault found."""
-    data = yaml.load(text, Loader=_UniqueKeys)
+    try:
+        data = load_strict(text)
+    except yaml.YAMLError as error:
+        raise DefinitionFault(f"not readable: {error}") from error
     faults = [
         f"{'/'.join(str(part) for part in error.absolute_path) or '(top)'}: {error.message}"
         for error in Draft202012Validator(definition_schema()).iter_errors(data)
@@ -182,20 +186,3 @@ def _missing_rule(data: dict[str, Any], components: tuple[Component, ...]) -> Mi
         total_needs_components=rule["total_needs_components"],
         source=rule["source"],
     )
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML as JSON would have it: every key a string, and none twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
-        keys = [str(self.construct_object(key, deep=True)) for key, _ in node.value]
-        if len(keys) != len(set(keys)):
-            raise DefinitionFault(f"line {node.start_mark.line + 1}: a key stands twice")
-        values = [self.construct_object(value, deep=True) for _, value in node.value]
-        return dict(zip(keys, values, strict=True))
-
-
-_UniqueKeys.add_constructor(
-    yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
-    lambda loader, node: loader.construct_mapping(node, deep=True),
-)

@@ -205,7 +205,7 @@ def answer_from_document(document: int | str | None) -> Answer:
 
 
 def pointer_part(name: str) -> str:
-    """Escape one part of a JSON pointer (RFC 6901); what is no plain name becomes `?`, so that nothing odd is echoed."""
+    """Escape one part of a JSON pointer (RFC 6901); what is no plain name becomes `?`, so nothing odd is echoed."""
     if not (0 < len(name) <= 40 and name.isascii() and name.isprintable()):
         return "?"
     return name.replace("~", "~0").replace("/", "~1")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.episodes.identify import list_episodes
@@ -17,6 +16,7 @@ from app.progress.stage import read_panel
 from app.progress.store import read_latest, read_totals
 from app.stages.panel import StagePanel
 from app.storage.runtime import Runtime
+from app.storage.types import AnyRow
 
 #: A phone shows a short series; the whole one is another resource.
 SHORT_SERIES = 20
@@ -73,7 +73,7 @@ async def progress(runtime: Runtime, caller: Caller, *, client_id: UUID, episode
     return await runtime.database.read(work)
 
 
-def _read(connection: Connection, runtime: Runtime, episode: Row[Any], *, organisation: UUID) -> Progress:
+def _read(connection: Connection, runtime: Runtime, episode: AnyRow, *, organisation: UUID) -> Progress:
     totals = read_totals(connection, organisation=organisation, episode_id=episode.episode_id)
     series = [list(rows) for _, rows in groupby(totals, key=lambda row: (row.rater, row.instrument))]
     newest = read_latest(connection, [rows[-1].submission_id for rows in series], organisation=organisation)
@@ -89,7 +89,7 @@ def _read(connection: Connection, runtime: Runtime, episode: Row[Any], *, organi
     )
 
 
-def _line(rows: list[Row[Any]], latest: list[Row[Any]]) -> Line:
+def _line(rows: list[AnyRow], latest: list[AnyRow]) -> Line:
     scored = [row for row in rows if row.value is not None]
     short = rows[-SHORT_SERIES:]
     return Line(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from app.storage.tables import scores, submissions
+from app.storage.types import AnyRow
 
 
-def read_totals(connection: Connection, *, organisation: UUID, episode_id: UUID) -> list[Row[Any]]:
+def read_totals(connection: Connection, *, organisation: UUID, episode_id: UUID) -> list[AnyRow]:
     """Read the total of every form of an episode, in order of sessions."""
     return list(
         connection.execute(
@@ -35,7 +35,7 @@ def read_totals(connection: Connection, *, organisation: UUID, episode_id: UUID)
     )
 
 
-def read_latest(connection: Connection, submission_ids: list[UUID], *, organisation: UUID) -> list[Row[Any]]:
+def read_latest(connection: Connection, submission_ids: list[UUID], *, organisation: UUID) -> list[AnyRow]:
     """Read all scores of some forms, in the order of their definitions."""
     return list(
         connection.execute(
@@ -46,7 +46,7 @@ def read_latest(connection: Connection, submission_ids: list[UUID], *, organisat
     )
 
 
-def read_scored_form(connection: Connection, *, organisation: UUID, client_id: UUID, score_id: UUID) -> Row[Any] | None:
+def read_scored_form(connection: Connection, *, organisation: UUID, client_id: UUID, score_id: UUID) -> AnyRow | None:
     """Read the answers and the definition behind one score of a client."""
     return connection.execute(
         select(

@@ -77,9 +77,10 @@ def explain(instrument: Instrument, answers: dict[ItemId, Answer], component: st
         raise NotFound(component)
     result = next(s for s in score(instrument, answers) if s.component == component)
     items = tuple(_item_step(instrument, i, answers.get(i)) for i in part.items)
+    needed = instrument.missing_rule.minimum[component]
     rule = Step(
         name="missing_rule",
-        says=f"{result.answered} of {result.items} answered, at least {instrument.missing_rule.minimum[component]} needed",
+        says=f"{result.answered} of {result.items} answered, at least {needed} needed",
         value=None,
     )
     steps = (

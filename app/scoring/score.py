@@ -65,7 +65,7 @@ def score(instrument: Instrument, answers: dict[ItemId, Answer]) -> tuple[AnySco
     instrument
         The definition; its range, reversed items, convention and missing rule are used as they stand.
     answers
-        Item id -> integer within the instrument's range, None (unanswered) or NOT_APPLICABLE. Absent items are unanswered.
+        Item id -> integer within the instrument's range, None (unanswered) or NOT_APPLICABLE; absent is unanswered.
 
     Returns
     -------

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from app.errors import CatalogueFault
 from app.instruments.model import Component, Facet
+from app.instruments.strict_yaml import load_strict
 from app.stages.model import Ending, StageName
 
 Practice = Literal[
@@ -121,7 +122,7 @@ def read_advice(text: str) -> AdviceCatalogue:
     ['ending.dropout.leave_the_door_open']
     """
     try:
-        data = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader that also refuses repeated keys
+        data = load_strict(text)
     except yaml.YAMLError as error:
         raise CatalogueFault(f"not readable: {error}") from error
     faults = [
@@ -201,18 +202,3 @@ def _advice(entry: dict[str, Any]) -> Advice:
 
 def _packaged(name: str) -> str:
     return resources.files("app.stages").joinpath(name).read_text("utf-8")
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML as JSON would have it: every key a string (a language code `no` is not False), and none twice."""
-
-
-def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[str, Any]:
-    keys = [str(key.value) for key, _ in node.value]
-    if len(keys) != len(set(keys)):
-        raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
-    values = [loader.construct_object(value, deep=True) for _, value in node.value]
-    return dict(zip(keys, values, strict=True))
-
-
-_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

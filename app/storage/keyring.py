@@ -40,16 +40,16 @@ class KeyRing:
         """Digest what a caller calls a person, an episode or a form."""
         return Keyed(
             key_id=sha256(self.reference_key).hexdigest()[:8],
-            digest=_digest(self.reference_key, organisation, kind, *parts),
+            digest=_digest(self.reference_key, kind, *parts, organisation=organisation),
         )
 
     def content(self, kind: Literal["form", "request", "key"], text: str, *, organisation: UUID) -> bytes:
         """Digest content for comparison; keyed, since twelve answers of five are guessed in seconds."""
-        return _digest(self.content_key, organisation, kind, text)
+        return _digest(self.content_key, kind, text, organisation=organisation)
 
     def api_key(self, secret: bytes, *, organisation: UUID, key_id: UUID) -> bytes:
         """Digest the secret part of an API key."""
-        return _digest(self.pepper, organisation, "api_key", key_id.hex, secret.hex())
+        return _digest(self.pepper, "api_key", key_id.hex, secret.hex(), organisation=organisation)
 
 
 def open_keyring(folder: Path, *, make: bool) -> KeyRing:
@@ -62,7 +62,7 @@ def open_keyring(folder: Path, *, make: bool) -> KeyRing:
     return KeyRing(pepper=pepper, reference_key=reference_key, content_key=content_key)
 
 
-def _digest(key: bytes, organisation: UUID, *parts: str) -> bytes:
+def _digest(key: bytes, *parts: str, organisation: UUID) -> bytes:
     own = hmac.digest(key, organisation.bytes, "sha256")
     return hmac.digest(own, json.dumps(parts).encode(), "sha256")
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any, TypeAlias
 
-from sqlalchemy import JSON, DateTime
+from sqlalchemy import JSON, DateTime, Row
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+#: A row of some columns.
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 #: JSON that PostgreSQL can look into.
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -57,7 +58,7 @@ class Recorded:
 Outcome = Recorded | AllianceError
 
 
-class _Refused(Exception):  # noqa: N818 - a signal to roll back, not an error that anybody sees
+class _Refused(Exception):
     """Some forms can't be stored: roll back, so that nothing of them stays, and go on without them."""
 
     def __init__(self, errors: dict[int, AllianceError]) -> None:
@@ -80,14 +81,19 @@ async def record(runtime: Runtime, caller: Caller, entries: Sequence[Entry]) -> 
             outcomes[index] = error
     async with runtime.flights.hold(caller.application.bytes + form.key for form in ready.values()):
         while ready:
-            forms = dict(ready)
             try:
-                outcomes |= await runtime.database.write(lambda c, f=forms: _Intake(c, runtime, caller, f, now).run())
+                outcomes |= await runtime.database.write(partial(_attempt, runtime, caller, dict(ready), now))
                 break
             except _Refused as refused:
                 outcomes |= refused.errors
                 ready = {index: form for index, form in ready.items() if index not in refused.errors}
     return [outcomes[index] for index in range(len(entries))]
+
+
+def _attempt(
+    runtime: Runtime, caller: Caller, forms: dict[int, Prepared], now: datetime, connection: Connection
+) -> dict[int, Outcome]:
+    return _Intake(connection, runtime, caller, forms, now).run()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from app.change.since import Change
 from app.instruments.model import InstrumentKey, InstrumentRef, ItemId, answer_document, answer_from_document
@@ -19,6 +19,7 @@ from app.storage.conflict import insert_or_skip
 from app.storage.documents import from_document, to_document
 from app.storage.keyring import Keyed
 from app.storage.tables import assessments, idempotency_keys, scores, submissions
+from app.storage.types import AnyRow
 from app.submissions.form import Reported
 from app.submissions.stored import StoredScore, StoredSubmission
 
@@ -42,7 +43,7 @@ class KeyScope:
 
 def claim_keys(
     connection: Connection, claims: Sequence[Claim], scope: KeyScope, *, organisation: UUID, now: datetime
-) -> dict[bytes, Row[Any]]:
+) -> dict[bytes, AnyRow]:
     """Bind the keys that are free, in order; return the rows of those that were bound before."""
     free = connection.execute(
         insert_or_skip(connection, idempotency_keys)
@@ -91,7 +92,7 @@ def rebind_key(connection: Connection, key: bytes, scope: KeyScope, *, organisat
     )
 
 
-def find_by_source(connection: Connection, sources: Sequence[Keyed], *, organisation: UUID) -> dict[bytes, Row[Any]]:
+def find_by_source(connection: Connection, sources: Sequence[Keyed], *, organisation: UUID) -> dict[bytes, AnyRow]:
     """Find forms by the digest of the sender's own ids."""
     if not sources:
         return {}
@@ -116,42 +117,18 @@ def insert_submission(
     focus: tuple[int, ...] | None,
 ) -> None:
     """Write a form, its scores and its assessment."""
-    connection.execute(
-        insert(submissions).values(
-            organisation_id=organisation,
-            submission_id=stored.submission_id,
-            application_id=application,
-            client_id=stored.client_id,
-            therapist_id=stored.therapist_id,
-            episode_id=stored.episode_id,
-            session_number=stored.session_number,
-            instrument=stored.instrument.key,
-            rater=stored.rater,
-            instrument_version=stored.instrument.version,
-            instrument_digest=stored.instrument.digest,
-            session_date=stored.session_date,
-            completed_at=stored.completed_at,
-            received_at=stored.received_at,
-            planned_sessions=stored.planned_sessions,
-            locale=stored.locale,
-            channel=stored.channel,
-            modality=stored.modality,
-            seen_by_therapist=stored.seen_by_therapist,
-            answers={item: answer_document(answer) for item, answer in stored.answers.items()},
-            focus=None if focus is None else list(focus),
-            reported_rupture=stored.reported.rupture,
-            wish_to_talk=stored.reported.wish_to_talk,
-            ending=stored.reported.ending,
-            reported_stage=stored.reported.stage,
-            source_key=source.key_id if source else None,
-            source=source.digest if source else None,
-            content=content,
-            supersedes=stored.supersedes,
-        )
-    )
+    row = _submission_row(stored) | {
+        "organisation_id": organisation,
+        "application_id": application,
+        "content": content,
+        "source_key": source.key_id if source else None,
+        "source": source.digest if source else None,
+        "focus": None if focus is None else list(focus),
+    }
+    connection.execute(insert(submissions).values(row))
     connection.execute(
         insert(scores),
-        [_score_row(one, stored, position, organisation) for position, one in enumerate(stored.scores)],
+        [_score_row(one, stored, position, organisation=organisation) for position, one in enumerate(stored.scores)],
     )
     connection.execute(
         insert(assessments).values(
@@ -189,7 +166,7 @@ def load(connection: Connection, submission_ids: Sequence[UUID], *, organisation
     return {row.submission_id: _stored(row, tuple(found[row.submission_id])) for row in forms}
 
 
-def _stored(row: Row[Any], found: tuple[StoredScore, ...]) -> StoredSubmission:
+def _stored(row: AnyRow, found: tuple[StoredScore, ...]) -> StoredSubmission:
     return StoredSubmission(
         submission_id=row.submission_id,
         client_id=row.client_id,
@@ -221,13 +198,41 @@ def _stored(row: Row[Any], found: tuple[StoredScore, ...]) -> StoredSubmission:
     )
 
 
-def _instrument(row: Row[Any]) -> InstrumentRef:
+def _instrument(row: AnyRow) -> InstrumentRef:
     return InstrumentRef(
         key=InstrumentKey(row.instrument), version=row.instrument_version, digest=row.instrument_digest
     )
 
 
-def _score_row(one: StoredScore, stored: StoredSubmission, position: int, organisation: UUID) -> dict[str, Any]:
+def _submission_row(stored: StoredSubmission) -> dict[str, Any]:
+    return {
+        "submission_id": stored.submission_id,
+        "client_id": stored.client_id,
+        "therapist_id": stored.therapist_id,
+        "episode_id": stored.episode_id,
+        "session_number": stored.session_number,
+        "instrument": stored.instrument.key,
+        "rater": stored.rater,
+        "instrument_version": stored.instrument.version,
+        "instrument_digest": stored.instrument.digest,
+        "session_date": stored.session_date,
+        "completed_at": stored.completed_at,
+        "received_at": stored.received_at,
+        "planned_sessions": stored.planned_sessions,
+        "locale": stored.locale,
+        "channel": stored.channel,
+        "modality": stored.modality,
+        "seen_by_therapist": stored.seen_by_therapist,
+        "answers": {item: answer_document(answer) for item, answer in stored.answers.items()},
+        "reported_rupture": stored.reported.rupture,
+        "wish_to_talk": stored.reported.wish_to_talk,
+        "ending": stored.reported.ending,
+        "reported_stage": stored.reported.stage,
+        "supersedes": stored.supersedes,
+    }
+
+
+def _score_row(one: StoredScore, stored: StoredSubmission, position: int, *, organisation: UUID) -> dict[str, Any]:
     score = one.score
     numbers = ("value", "mean", "sum", "minimum", "maximum", "pomp", "prorated")
     return {
@@ -252,7 +257,7 @@ def _score_row(one: StoredScore, stored: StoredSubmission, position: int, organi
     }
 
 
-def _score(row: Row[Any]) -> AnyScore:
+def _score(row: AnyRow) -> AnyScore:
     if row.reason is not None:
         return NotScored(
             component=row.component,
