@@ -26,11 +26,15 @@ def create(
         typer.Option(help="May be given often: instruments:read submissions:write submissions:read scores:read"),
     ],
     as_json: AsJson = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Print the API key only.")] = False,
 ) -> None:
     """Make an application with its first API key."""
     from app.access.administer import create_application
 
     made = run(lambda runtime: create_application(runtime, organisation=org, name=name, scopes=scope))
+    if plain:
+        typer.echo(made.api_key)
+        return
     if as_json:
         print_json(
             {

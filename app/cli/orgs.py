@@ -12,11 +12,18 @@ app = typer.Typer(help="Organisations.", no_args_is_help=True)
 
 
 @app.command("create")
-def create(name: Annotated[str, typer.Argument(help="Its name.")], as_json: AsJson = False) -> None:
+def create(
+    name: Annotated[str, typer.Argument(help="Its name.")],
+    as_json: AsJson = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Print the organisation's id only.")] = False,
+) -> None:
     """Make an organisation."""
     from app.access.administer import create_organisation
 
     organisation = run(lambda runtime: create_organisation(runtime, name=name))
+    if plain:
+        typer.echo(str(organisation))
+        return
     if as_json:
         print_json({"organisation_id": str(organisation)})
         return

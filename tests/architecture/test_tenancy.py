@@ -34,8 +34,10 @@ def test_the_organisation_is_passed_by_keyword() -> None:
     "source",
     [
         "def read(c):\n    return c.execute(select(clients).where(clients.c.client_id == 1))",
-        "def read(c, organisation):\n    return select(scores).join(submissions, scores.c.x == submissions.c.x)"
-        ".where(scores.c.organisation_id == organisation)",
+        (
+            "def read(c, organisation):\n    return select(scores).join(submissions, scores.c.x == submissions.c.x)"
+            ".where(scores.c.organisation_id == organisation)"
+        ),
         "def drop(c):\n    c.execute(delete(events))",
         "def change(c):\n    c.execute(update(episodes).values(ending='x'))",
         "def add(c):\n    c.execute(insert(clients).values(client_id=1))",
@@ -43,7 +45,7 @@ def test_the_organisation_is_passed_by_keyword() -> None:
     ],
 )
 def test_the_rule_finds_a_statement_without_an_organisation(source: str) -> None:
-    """Planted faults: a read, a join of which only one side is bound, a delete, an update, an insert, a table argument."""
+    """Planted faults: a read, a join bound on one side, a delete, an update, an insert, a table argument."""
     assert faults(source, TABLES)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def looked_up(url: str, work: Callable[[Connection], Any]) -> Any:
 
 
 @pytest.fixture
-def filled(own_url: str, portal: BlockingPortal, tmp_path: Path) -> Iterator[str]:
+def filled(own_url: str, portal: BlockingPortal, tmp_path: Path) -> str:
     """A database with rows in every table."""
     with Service.start(own_url, portal, secrets=tmp_path / "secrets") as service:
         clinic = service.clinic()
@@ -49,7 +49,7 @@ def filled(own_url: str, portal: BlockingPortal, tmp_path: Path) -> Iterator[str
         portal.call(lambda: _enable(service, clinic.organisation))
         counts = {name: count for name, count in clinic.counts().items() if count == 0}
         assert counts == {}
-    yield own_url
+    return own_url
 
 
 async def _enable(service: Service, organisation: Any) -> None:
@@ -117,11 +117,11 @@ def test_every_key_starts_with_the_organisation(own_url: str) -> None:
         inspector = inspect(connection)
         wrong = []
         for table in metadata.tables:
-            found = [inspector.get_pk_constraint(table)["constrained_columns"]]
-            found += [one["column_names"] for one in inspector.get_unique_constraints(table)]
-            found += [one["column_names"] for one in inspector.get_indexes(table)]
+            found: list[list[str | None]] = [[*inspector.get_pk_constraint(table)["constrained_columns"]]]
+            found += [[*one["column_names"]] for one in inspector.get_unique_constraints(table)]
+            found += [[*one["column_names"]] for one in inspector.get_indexes(table)]
             for foreign in inspector.get_foreign_keys(table):
-                found += [foreign["constrained_columns"], foreign["referred_columns"]]
+                found += [[*foreign["constrained_columns"]], [*foreign["referred_columns"]]]
             wrong += [f"{table}: {columns}" for columns in found if not columns or columns[0] != "organisation_id"]
         return wrong
 
