@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from app import __version__
 from app.settings import Settings
@@ -18,6 +19,7 @@ from app.web.auth import Authentication
 from app.web.boundary import BodyLimit, Boundary
 from app.web.openapi import openapi
 from app.web.problems import on_http_exception, on_validation_error
+from app.web.wire import COMPRESSED_FROM
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
@@ -42,7 +44,12 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[Middleware(Boundary), Middleware(Authentication), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(Boundary),
+            Middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5),
+            Middleware(Authentication),
+            Middleware(BodyLimit),
+        ],
         exception_handlers={HTTPException: on_http_exception, RequestValidationError: on_validation_error},
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,

@@ -60,7 +60,6 @@ def serve(
         workers=workers,
         server_header=False,
         timeout_graceful_shutdown=20,
-        limit_concurrency=2048,
     )
 
 

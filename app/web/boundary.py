@@ -8,6 +8,8 @@ import traceback
 from secrets import token_hex
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AllianceError
@@ -48,17 +50,22 @@ class Boundary:
 
         try:
             await self._app(scope, receive, send_with_headers)
-        except AllianceError as error:
-            if started:
-                raise
-            await from_error(error, trace_id)(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            return  # nobody is there to be answered
         except Exception as error:
-            # The message of an error may hold what was sent, so only its type and its way are logged.
-            way = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("internal_error trace_id=%s type=%s\n%s", trace_id, type(error).__name__, way)
             if started:
                 raise
-            await problem("internal_error", trace_id=trace_id)(scope, receive, send_with_headers)
+            await _answered(error, trace_id)(scope, receive, send_with_headers)
+
+
+def _answered(error: Exception, trace_id: str) -> Response:
+    """Turn an error into a problem; one of ours says what it is, any other is a fault of the service."""
+    if isinstance(error, AllianceError):
+        return from_error(error, trace_id)
+    # The message of an error may hold what was sent, so only its type and its way are logged.
+    way = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("internal_error trace_id=%s type=%s\n%s", trace_id, type(error).__name__, way)
+    return problem("internal_error", trace_id=trace_id)
 
 
 class BodyLimit:

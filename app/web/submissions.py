@@ -34,6 +34,13 @@ IdempotencyKey = Annotated[
         json_schema_extra={"minLength": 1, "maxLength": 255},
     ),
 ]
+Prefer = Annotated[
+    str | None,
+    Header(
+        description="`return=minimal` leaves the body out: status and `Location` only.",
+        json_schema_extra={"maxLength": 200},
+    ),
+]
 
 
 @router.post(
@@ -52,7 +59,11 @@ IdempotencyKey = Annotated[
     },
 )
 async def post_submission(
-    caller: SubmissionsWriter, service: Service, form: SubmissionIn, idempotency_key: IdempotencyKey
+    caller: SubmissionsWriter,
+    service: Service,
+    form: SubmissionIn,
+    idempotency_key: IdempotencyKey,
+    prefer: Prefer = None,
 ) -> Response:
     """Record one form."""
     entry = Entry(form=form_of(form), key=_key(idempotency_key))
@@ -62,9 +73,10 @@ async def post_submission(
     headers = {"Location": f"/v1/submissions/{outcome.submission.submission_id}"}
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return answer(
-        submission_out(outcome.submission, service.catalog), status=201 if outcome.created else 200, headers=headers
-    )
+    status = 201 if outcome.created else 200
+    if prefer is not None and "return=minimal" in prefer.replace(" ", "").split(","):
+        return Response(status_code=status, headers=headers | {"Preference-Applied": "return=minimal"})
+    return answer(submission_out(outcome.submission, service.catalog), status=status, headers=headers)
 
 
 @router.get(

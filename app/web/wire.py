@@ -19,6 +19,8 @@ from app.storage.runtime import Runtime
 
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$", re.ASCII)
 _DATE = re.compile(r"^\d{4}-\d\d-\d\d$", re.ASCII)
+#: Smaller answers are not worth compressing.
+COMPRESSED_FROM = 1024
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -157,9 +159,11 @@ def answer(body: Out, *, status: int = 200, headers: Mapping[str, str] | None = 
 def cached(request: Request, body: Out, *, control: str) -> Response:
     """Send a body with a strong ETag, or 304 to a caller that has it."""
     content = body.model_dump_json().encode()
-    tag = f'"{sha256(content).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": control}
-    asked = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
-    if tag in asked or asked == ["*"]:
+    name = sha256(content).hexdigest()[:32]
+    # A strong tag names the bytes that are sent, and compressed bytes are others; either one is known again.
+    zipped = len(content) >= COMPRESSED_FROM and "gzip" in request.headers.get("accept-encoding", "")
+    headers = {"ETag": f'"{name}-gzip"' if zipped else f'"{name}"', "Cache-Control": control}
+    asked = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
+    if asked & {f'"{name}"', f'"{name}-gzip"', "*"}:
         return Response(status_code=304, headers=headers)
     return Response(content, media_type="application/json", headers=headers)
