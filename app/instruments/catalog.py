@@ -26,6 +26,8 @@ from app.instruments.model import (
 )
 from app.instruments.strict_yaml import load_strict
 
+_STAGES = ("establishing_rapport", "exploring_the_problem", "working_on_solutions", "termination")
+
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
@@ -108,7 +110,9 @@ def _rule_faults(data: dict[str, Any]) -> list[str]:
     minimum = data["missing_rule"]["minimum"]
     named = [] if minimum == "standard" else list(minimum)
     labels = data["scale"].get("labels", {})
-    span = [str(v) for v in range(data["scale"]["min"], data["scale"]["max"] + 1)]
+    span = [str(v) for v in range(int(data["scale"]["min"]), int(data["scale"]["max"]) + 1)]
+    stages = [item["stage"] for item in data.get("focus", [])]
+    sizes = _sizes(data)
     rules = [
         (len(ids) != len(set(ids)), "items: an id stands twice"),
         (len(keys) != len(set(keys)) or "total" in keys, "components: a key stands twice"),
@@ -118,10 +122,20 @@ def _rule_faults(data: dict[str, Any]) -> list[str]:
         (bool(set(data.get("reversed", [])) - set(scored)), "reversed: an item that is not declared"),
         (any(set(r["of"]) - set(component_keys) for r in data.get("rollups", [])), "rollups: no such component"),
         (bool(set(named) - {*keys, "total"}), "missing_rule: no such component"),
+        (any(minimum[key] > sizes.get(key, 0) for key in named), "missing_rule: more answers needed than items"),
+        (stages not in ([], list(_STAGES)), "focus: one item for each stage, in their order"),
+        (not all(type(data["scale"][end]) is int for end in ("min", "max")), "scale: min and max are integers"),
         (data["scale"]["min"] >= data["scale"]["max"], "scale: min must be below max"),
         (bool(labels) and list(labels) != span, "scale: one label for every value, in order"),
     ]
     return [says for broken, says in rules if broken]
+
+
+def _sizes(data: dict[str, Any]) -> dict[str, int]:
+    """Count the items of each component, rollup and the total."""
+    sizes = {c["key"]: len(c["items"]) for c in data["components"]}
+    rollups = {r["key"]: sum(sizes.get(key, 0) for key in r["of"]) for r in data.get("rollups", [])}
+    return sizes | rollups | {"total": len(data["items"])}
 
 
 def _build(data: dict[str, Any]) -> Instrument:

@@ -51,6 +51,8 @@ class Item:
 
     def accepts(self, answer: Answer) -> bool:
         """Say whether the answer is one of the options, unanswered or "does not apply"."""
+        if isinstance(answer, bool):  # an int to Python, and no answer to us
+            return False
         return not isinstance(answer, int) or any(o.value == answer for o in self.options)
 
 

@@ -131,7 +131,8 @@ def _counting(instrument: Instrument, result: Score, items: tuple[ItemStep, ...]
 def _why_not(instrument: Instrument, answers: dict[ItemId, Answer], component: str, reason: str) -> Step:
     if reason == "too_many_missing":
         return Step(name="not_scored", says="too few answers: not scored, which is not 0", value=None)
-    parts = [s.component for s in score(instrument, answers) if s.component != component and not isinstance(s, Score)]
+    needed = {c.key for c in instrument.components if c.kind == "component"}
+    parts = [s.component for s in score(instrument, answers) if s.component in needed and not isinstance(s, Score)]
     return Step(
         name="not_scored",
         says=f"the {component} needs every component, and these are not scored: {', '.join(parts)}",

@@ -95,11 +95,9 @@ def score(instrument: Instrument, answers: dict[ItemId, Answer]) -> tuple[AnySco
     """
     scores = [_score_one(instrument, component, answers) for component in instrument.components]
     *parts, total = scores
-    if (
-        isinstance(total, Score)
-        and instrument.missing_rule.total_needs_components
-        and any(isinstance(p, NotScored) for p in parts)
-    ):
+    unscored = {part.component for part in parts if isinstance(part, NotScored)}
+    needed = {component.key for component in instrument.components if component.kind == "component"}
+    if isinstance(total, Score) and instrument.missing_rule.total_needs_components and unscored & needed:
         total = _not_scored(instrument, total, reason="component_not_scored")
     return (*parts, total)
 

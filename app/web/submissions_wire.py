@@ -238,6 +238,7 @@ def submission_out(stored: StoredSubmission, catalog: Catalog) -> SubmissionOut:
 
 def stored_submission_out(stored: StoredSubmission, catalog: Catalog) -> StoredSubmissionOut:
     """Map a stored form to what is read back."""
+    instrument = catalog.get(stored.instrument.key, stored.instrument.version)
     return StoredSubmissionOut(
         **_fields(stored, catalog),
         therapist_id=stored.therapist_id,
@@ -249,7 +250,7 @@ def stored_submission_out(stored: StoredSubmission, catalog: Catalog) -> StoredS
             channel=stored.channel,
             modality=stored.modality,
             seen_by_therapist=stored.seen_by_therapist,
-            answers={item: answer_document(answer) for item, answer in stored.answers.items()},
+            answers={item.id: answer_document(stored.answers.get(item.id)) for item in instrument.items},
             reported=ReportedOut(
                 rupture=stored.reported.rupture,
                 wish_to_talk=stored.reported.wish_to_talk,
@@ -262,6 +263,8 @@ def stored_submission_out(stored: StoredSubmission, catalog: Catalog) -> StoredS
 
 def _fields(stored: StoredSubmission, catalog: Catalog) -> dict[str, Any]:
     instrument = catalog.get(stored.instrument.key, stored.instrument.version)
+    # In the definition's order, the total first: a JSON column of PostgreSQL does not keep the order of names.
+    components = sorted((one.score.component for one in stored.scores), key=lambda component: component != "total")
     return {
         "id": stored.submission_id,
         "client_id": stored.client_id,
@@ -279,10 +282,7 @@ def _fields(stored: StoredSubmission, catalog: Catalog) -> dict[str, Any]:
             scoring_version=stored.scores[0].score.scoring_version if stored.scores else SCORING_VERSION,
         ),
         "scores": [score_out(one.score, one.score_id) for one in stored.scores],
-        "change": {
-            component: change_out(change)
-            for component, change in sorted(stored.change.items(), key=lambda pair: pair[0] != "total")
-        },
+        "change": {component: change_out(stored.change[component]) for component in components},
         "recomputed_later_sessions": 0,
         "signals": [],
         "stage": stage_out(stored.stage),

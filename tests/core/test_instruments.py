@@ -13,7 +13,8 @@ import app.instruments
 from app.errors import DefinitionFault, Fault, InvalidSubmission, NotFound
 from app.instruments.catalog import Catalog, definition_schema, read_definition, shipped
 from app.instruments.missing import standard_minimum
-from app.instruments.model import NOT_APPLICABLE, Answer, InstrumentRef, check_answers, pointer_part
+from app.instruments.model import NOT_APPLICABLE, Answer, InstrumentRef, ItemId, check_answers, pointer_part
+from app.scoring.score import Score, score
 from app.stages.model import STAGES
 
 DEFINITIONS = Path(app.instruments.__file__).parent / "definitions"
@@ -441,3 +442,34 @@ def test_focus_answers_are_all_four_or_none() -> None:
     assert trq.focus(check_answers(trq, {"f1": 1, "f2": 2, "f3": 3, "f4": NOT_APPLICABLE})) is None
     wai = shipped().latest("wai-sr")
     assert wai.focus(check_answers(wai, {"1": 3})) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "old", "new", "says"),
+    [
+        ("trq-s", "minimum: standard", "minimum: {rapport: 3}", "more answers needed than items"),
+        ("trq-s", "stage: establishing_rapport", "stage: termination", "one item for each stage"),
+        ("wai-sr", "scale: {min: 1, max: 5}", "scale: {min: 1.0, max: 5}", "min and max are integers"),
+    ],
+)
+def test_a_definition_that_could_score_wrongly_is_refused(key: str, old: str, new: str, says: str) -> None:
+    """A minimum nobody can reach, focus items out of order and a range that is not of integers are named."""
+    text = (DEFINITIONS / key / "1.0.0.yaml").read_text("utf-8")
+    assert old in text
+    with pytest.raises(DefinitionFault, match=says):
+        read_definition(text.replace(old, new))
+
+
+def test_a_boolean_is_no_answer() -> None:
+    """True is an int to Python, and is refused all the same."""
+    with pytest.raises(InvalidSubmission):
+        check_answers(shipped().latest("trq-s"), {"1": True})
+
+
+def test_a_rollup_does_not_keep_the_total_from_being_scored() -> None:
+    """Where the total needs every component, a rollup that is not scored is no component."""
+    text = (DEFINITIONS / "wai-sr" / "1.0.0.yaml").read_text("utf-8")
+    text = text.replace("total: {key: total}", "rollups: [{key: work, of: [task, goal]}]\ntotal: {key: total}")
+    answers = {ItemId(str(i)): 4 for i in range(1, 13) if i not in {1, 4}}
+    found = {s.component: isinstance(s, Score) for s in score(read_definition(text), {**answers})}
+    assert found == {"task": True, "bond": True, "goal": True, "work": False, "total": True}
