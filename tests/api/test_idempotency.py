@@ -52,7 +52,7 @@ def test_a_source_stands_for_one_form(clinic: Clinic) -> None:
 
 
 def test_an_ended_episode_takes_its_last_session_and_nothing_later(clinic: Clinic) -> None:
-    """After an ending the other rater may answer, an old form may be repeated, and the next form opens a new episode."""
+    """After an ending the other rater may answer, an old form may be repeated; the next form opens a new episode."""
     clinic.recorded(form(session_number=1))
     ended = clinic.recorded(form(session_number=2, reported={"ending": "planned"}))
     theirs = {k: v for k, v in ANSWERS.items() if not k.startswith("f")}
