@@ -30,10 +30,12 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     """Print rows as a table."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    # A name may look like markup: cells and title are shown as they are.
+    table = Table(*columns, title=Text(title), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(Text(str(cell)) for cell in row))
     Console().print(table)
 
 
@@ -46,7 +48,9 @@ def say(text: str) -> None:
 
 def fail(text: str) -> typer.Exit:
     """Say what is wrong, and return the exit to raise."""
-    say(f"[red]alliance:[/red] {text}")
+    from rich.markup import escape
+
+    say(f"[red]alliance:[/red] {escape(text)}")
     return typer.Exit(1)
 
 

@@ -86,21 +86,35 @@ def _read(text: str) -> dict[str, Any]:
     words = {"na": NOT_APPLICABLE, "not_applicable": NOT_APPLICABLE, "": None, "-": None}
     if "=" in text:
         pairs = [pair.partition("=") for pair in text.replace(" ", "").split(",") if pair]
-        return {item: words[value] if value in words else _number(value) for item, _, value in pairs}
+        given: Any = _once([(item, value) for item, _, value in pairs])
+    else:
+        given = _from_json(text)
+    return {item: words[v] if isinstance(v, str) and v in words else _number(v) for item, v in given.items()}
+
+
+def _from_json(text: str) -> dict[str, Any]:
     try:
-        data = json.loads(sys.stdin.read() if text == "-" else Path(text).read_text("utf-8"))
+        written = sys.stdin.read() if text == "-" else Path(text).read_text("utf-8")
+        data = json.loads(written, object_pairs_hook=_once)
     except (OSError, ValueError):
         raise fail("the answers are neither pairs like 1=4 nor readable JSON") from None
     given = data.get("answers", data) if isinstance(data, dict) else None
     if not isinstance(given, dict):
         raise fail("the JSON holds no object of answers")
-    return {item: words[value] if value in words else _number(value) for item, value in given.items()}
+    return given
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Take each name once: of two answers to one item nobody knows which was meant."""
+    built = dict(pairs)
+    if len(built) < len(pairs):
+        raise fail("an item is answered twice")
+    return built
 
 
 def _number(value: object) -> int | None:
     if value is None or type(value) is int:
         return value
-    try:
-        return int(str(value))
-    except ValueError:
-        raise fail("an answer is an integer, na or nothing") from None
+    if isinstance(value, str) and value.removeprefix("-").isdecimal():
+        return int(value)
+    raise fail("an answer is an integer, na or nothing")

@@ -1,112 +1,167 @@
-"""The command line, as an operator uses it."""
-
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.cli.conftest import ROOT, Shell, plain
+
+COMMANDS = {
+    (): {"serve", "migrate", "orgs", "apps", "instruments", "score", "demo", "doctor"},
+    ("orgs",): {"create", "list"},
+    ("apps",): {"create", "list", "keys", "add-key", "revoke-key"},
+    ("instruments",): {"list", "show", "enable"},
+}
 
 
-class Shell:
-    """Runs `alliance` on a database of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._environment = {
-            **os.environ,
-            "COLUMNS": "160",
-            "ALLIANCE_DATABASE_URL": f"sqlite:///{folder / 'alliance.db'}",
-            "ALLIANCE_SECRETS_DIR": str(folder / "secrets"),
-        }
-
-    def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run one command."""
-        return subprocess.run(
-            [sys.executable, "-m", "app.cli.main", *words],
-            cwd=ROOT,
-            env=self._environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def data(self, *words: str) -> Any:
-        """Run one command with --json and parse its standard output."""
-        done = self.run(*words, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+@pytest.mark.parametrize("group", COMMANDS)
+def test_help_lists_every_command(bare: Shell, group: tuple[str, ...]) -> None:
+    """Each command stands at the beginning of a line of its group's help."""
+    done = bare.run(*group, "--help")
+    assert done.code == 0
+    starts = {words[0] for line in done.out.splitlines() if (words := line.strip("│| ").split())}
+    assert COMMANDS[group] <= starts
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    """A shell on a migrated database."""
-    made = Shell(tmp_path)
-    assert made.run("migrate").returncode == 0
-    return made
+@pytest.mark.parametrize(
+    "words", [(*group, name) for group, names in COMMANDS.items() for name in names if (name,) not in COMMANDS]
+)
+def test_every_command_explains_itself(bare: Shell, words: tuple[str, ...]) -> None:
+    """--help of each command ends well and touches nothing."""
+    done = bare.run(*words, "--help")
+    assert (done.code, "Usage" in done.out) == (0, True)
+    assert list(bare.folder.iterdir()) == []
 
 
-def test_an_organisation_gets_an_application_with_two_keys_at_most(shell: Shell) -> None:
-    """A third living key is refused; after a revocation there is room again."""
-    org = shell.data("orgs", "create", "Clinic")["organisation_id"]
-    made = shell.data("apps", "create", "ehr", "--org", org, "--scope", "scores:read")
-    assert made["api_key"].startswith("alliance_")
-    app = made["application_id"]
-    second = shell.data("apps", "add-key", "--org", org, "--app", app)
-    third = shell.run("apps", "add-key", "--org", org, "--app", app)
-    assert (third.returncode, "at most 2 keys alive" in third.stderr) == (1, True)
-    assert shell.data("apps", "revoke-key", second["key_id"], "--org", org)["revoked"] is True
-    assert shell.run("apps", "add-key", "--org", org, "--app", app).returncode == 0
-    assert [a["keys_alive"] for a in shell.data("apps", "list", "--org", org)] == [2]
+def test_help_loads_no_heavy_library() -> None:
+    """What only commands need is imported by commands, so that --help is there at once."""
+    listed = "import sys, app.cli.main; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", listed], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"alembic", "fastapi", "httpx", "pydantic", "sqlalchemy", "uvicorn"} & set(done.stdout.split())
 
 
-def test_an_unknown_scope_is_refused_by_name(shell: Shell) -> None:
-    """The sentence names the scope and those that exist."""
-    org = shell.data("orgs", "create", "Clinic")["organisation_id"]
-    done = shell.run("apps", "create", "ehr", "--org", org, "--scope", "everything")
-    assert done.returncode == 1
-    assert "unknown scope: everything" in done.stderr
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("migrate",),
+        ("orgs", "list"),
+        ("instruments", "list"),
+        ("instruments", "show", "wai-s"),
+        ("doctor",),
+        ("score", "wai-sr", "1=4"),
+    ],
+)
+def test_json_is_all_that_stands_on_standard_output(shell: Shell, words: tuple[str, ...]) -> None:
+    """A program can parse what --json prints, whatever the command has to say to a person."""
+    assert isinstance(shell.data(*words), dict | list)
 
 
-def test_instruments_are_listed_and_enabled(shell: Shell) -> None:
-    """Only an instrument from recall can be enabled, with what it was checked against."""
-    org = shell.data("orgs", "create", "Clinic")["organisation_id"]
-    assert [i["key"] for i in shell.data("instruments", "list")] == ["trq-s", "trq-s-t", "wai-s", "wai-sr"]
-    enabled = shell.data("instruments", "enable", "wai-s", "--org", org, "--checked-against", "our copy")
-    assert enabled == {"instrument": "wai-s", "enabled": True}
-    assert shell.run("instruments", "enable", "trq-s", "--org", org, "--checked-against", "x").returncode == 1
+def test_migrating_twice_is_the_same_as_once(bare: Shell) -> None:
+    """The second time there is nothing to do, and the data stays."""
+    first = bare.data("migrate")
+    organisation = bare.organisation()
+    assert bare.data("migrate") == first
+    assert [row["organisation_id"] for row in bare.data("orgs", "list")] == [organisation]
+    assert f"The database is at {first['revision']}." in bare.run("migrate").err
 
 
-def test_answers_are_scored_without_a_database(tmp_path: Path) -> None:
-    """Pairs and standard input give the same scores; a bad item is named without its value."""
-    shell = Shell(tmp_path)
-    pairs = shell.data("score", "wai-sr", "1=4,2=4,3=5,4=3,5=4,6=4,7=5,9=4,10=3,11=4,12=4")
-    assert {s["component"]: s["sum"] for s in pairs["scores"]}["goal"] == 14.6667
-    answers = {"answers": {"1": 4, "99": 4321}}
-    bad = shell.run("score", "trq-s", "-", stdin=json.dumps(answers))
-    assert (bad.returncode, "/answers/99 unknown_item" in bad.stderr, "4321" in bad.stderr) == (1, True, False)
+def test_a_database_url_of_another_kind_is_refused(bare: Shell) -> None:
+    """The sentence says which kinds there are, and does not repeat the URL."""
+    said = bare.refused("migrate", ALLIANCE_DATABASE_URL="mysql://root:hunter2@db/x")
+    assert "sqlite:// or postgresql://" in said
+    assert "hunter2" not in said
 
 
-def test_an_unmigrated_database_is_said_to_be_one(tmp_path: Path) -> None:
-    """Commands name `alliance migrate`, and the doctor finds it too."""
-    shell = Shell(tmp_path)
-    done = shell.run("orgs", "list")
-    assert (done.returncode, "alliance migrate" in done.stderr) == (1, True)
-    assert shell.run("doctor").returncode == 1
-    assert shell.run("migrate").returncode == 0
-    assert [check["ok"] for check in shell.data("doctor")["checks"]] == [True, True, True, True]
+def test_a_database_that_cannot_be_opened_is_a_sentence(bare: Shell) -> None:
+    """A folder in the place of the file ends migrate without a traceback."""
+    (bare.folder / "alliance.db").mkdir()
+    assert "the database can't be migrated" in bare.refused("migrate")
 
 
-def test_the_demo_runs_to_its_end(tmp_path: Path) -> None:
-    """Twenty clients are posted through the API and shown, with replays, a total not scored, stages and advice."""
-    done = Shell(tmp_path).run("demo", "--exit")
-    assert done.returncode == 0, done.stderr
-    for shown in ("Invented data", "demo-client-20", "termination", "uncertain", "ending.planned", "POMP = 100 x"):
-        assert shown in done.stdout
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("orgs", "list"),
+        ("orgs", "create", "Clinic"),
+        ("apps", "list", "--org", "0199aaaa-0000-7000-8000-000000000001"),
+        ("serve",),
+    ],
+)
+def test_without_a_schema_commands_name_migrate(bare: Shell, words: tuple[str, ...]) -> None:
+    """Whoever forgot it is told what to run."""
+    assert "run `alliance migrate`" in bare.refused(*words)
+
+
+def test_a_setting_that_cannot_be_used_is_named_without_its_value(bare: Shell) -> None:
+    """The name is enough to find it; a value may be a secret in the wrong place."""
+    said = bare.refused("orgs", "list", ALLIANCE_ENV="hunter2")
+    assert "the setting ALLIANCE_ENV can't be used" in said
+    assert "hunter2" not in said
+
+
+def test_in_production_missing_secrets_are_not_made(shell: Shell, tmp_path: Path) -> None:
+    """A new secret would make every stored key and reference useless, so the command stops."""
+    elsewhere = tmp_path / "elsewhere"
+    said = shell.refused("orgs", "list", ALLIANCE_ENV="production", ALLIANCE_SECRETS_DIR=str(elsewhere))
+    assert "api-key-pepper is missing" in said
+    assert not elsewhere.exists()
+
+
+def test_doctor_finds_nothing_wrong(shell: Shell) -> None:
+    """A migrated database with its secrets passes every check, in both forms of the answer."""
+    told = shell.data("doctor")
+    assert told["checks"] == [
+        {"name": "instruments", "ok": True, "wrong": None},
+        {"name": "recommendations", "ok": True, "wrong": None},
+        {"name": "secrets", "ok": True, "wrong": None},
+        {"name": "database", "ok": True, "wrong": None},
+    ]
+    assert told["settings"]["ALLIANCE_ENV"] == "development"
+    done = shell.run("doctor")
+    assert (done.code, "ALLIANCE_SECRETS_DIR" in done.out, "Something is wrong" in done.err) == (0, True, False)
+
+
+def test_doctor_finds_a_database_without_schema(bare: Shell) -> None:
+    """It ends with 1 and names the remedy; with --json the answer is still JSON."""
+    done = bare.run("doctor")
+    assert done.code == 1
+    assert "run `alliance migrate`" in plain(done.out)
+    machine = bare.run("doctor", "--json")
+    wrong = {check["name"]: check["wrong"] for check in json.loads(machine.out)["checks"] if not check["ok"]}
+    assert (machine.code, wrong) == (1, {"database": "no schema yet or an old one: run `alliance migrate`"})
+
+
+def test_doctor_hides_passwords(bare: Shell) -> None:
+    """What is shown may end up in a ticket."""
+    done = bare.run("doctor", ALLIANCE_DATABASE_URL="postgresql://alliance:hunter2@127.0.0.1:1/x")
+    assert done.code == 1
+    assert "alliance:***@127.0.0.1" in done.out
+    assert "hunter2" not in done.out + done.err
+
+
+def test_orgs_are_made_and_listed(shell: Shell) -> None:
+    """The list holds what was made; a plain answer is the id alone."""
+    first = shell.organisation()
+    second = shell.run("orgs", "create", "Praxis Süd", "--plain").out.strip()
+    listed = shell.data("orgs", "list")
+    assert [(row["organisation_id"], row["name"]) for row in listed] == [(first, "Clinic"), (second, "Praxis Süd")]
+    assert all(row["created_at"] for row in listed)
+    table = shell.run("orgs", "list")
+    assert (table.code, first in table.out, "Praxis Süd" in table.out) == (0, True, True)
+
+
+@pytest.mark.parametrize("name", [" ", "x" * 201, "line\nbreak"])
+def test_a_name_that_cannot_be_read_is_refused(shell: Shell, name: str) -> None:
+    """Empty, endless and unprintable names stay out."""
+    assert "a name has 1 to 200 printable characters" in shell.refused("orgs", "create", name)
+    assert shell.data("orgs", "list") == []
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(shell: Shell) -> None:
+    """Square brackets in a name neither vanish nor break the table."""
+    done = shell.run("orgs", "create", "a[/b]c [bold]")
+    assert (done.code, "a[/b]c [bold]" in done.out) == (0, True)
+    assert shell.run("instruments", "show", "[/x]").code == 1

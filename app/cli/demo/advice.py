@@ -1,0 +1,63 @@
+"""Recommendations as the demo prints them: the text, why it was given, on what evidence, and when to look again."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from app.cli.demo.post import Answered
+from app.cli.demo.words import chance, new_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_advice(console: Console, advice: list[dict[str, Any]]) -> None:
+    """Print recommendations in full."""
+    from rich.padding import Padding
+
+    for one in advice:
+        console.print(f"[bold]{one['title']}[/bold]")
+        console.print(Padding(one["text"], (0, 0, 0, 2)))
+        lines = [
+            f"Because {' and '.join(_because(reason) for reason in one['because'])}.",
+            f"Evidence: {one['evidence']}. {one['source']}",
+            f"Look again after {_sessions(one['review_after_sessions'])}.",
+        ]
+        console.print(Padding("\n".join(lines), (0, 0, 1, 2), style="dim"), markup=False)
+
+
+def print_along_the_way(console: Console, last_of_each_session: list[Answered]) -> None:
+    """Print what was suggested when, sessions with the same suggestions together."""
+    table = new_table(("After session", "left"), ("Suggested then", "left"))
+    for titles, run in groupby(last_of_each_session, key=_titles):
+        numbers = [one.session for one in run]
+        table.add_row(
+            str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}",
+            "; ".join(titles) or "nothing: the stage was uncertain",
+        )
+    console.print(table)
+    console.print()
+
+
+def _titles(one: Answered) -> tuple[str, ...]:
+    return tuple(advice["title"] for advice in one.answer["recommendations"])
+
+
+def _because(reason: dict[str, Any]) -> str:
+    rule, value, threshold = reason["rule"], reason["value"], reason["threshold"]
+    if reason["component"] is not None:
+        items = ", ".join(reason["items"])
+        return (
+            f"{reason['component']} (items {items}) lies {value:.0f} POMP below the mean of the others "
+            f"(rule {rule}, named from more than {threshold:g})"
+        )
+    if value is not None:
+        stage = rule.partition(".")[2].replace("_", " ")
+        return f"the stage is {stage} with probability {chance(value)} (rule {rule}, named from {chance(threshold)})"
+    kind = rule.removeprefix("ending.")
+    return f"an ending was reported: {kind} (rule {rule})"
+
+
+def _sessions(number: int) -> str:
+    return "1 session" if number == 1 else f"{number} sessions"

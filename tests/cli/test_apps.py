@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.access.authenticate import authenticate
+from app.access.caller import Caller
+from app.errors import Unauthenticated
+from tests.cli.conftest import Shell
+
+KEY = re.compile(r"alliance_[A-Za-z0-9_-]{86}")
+SCOPES = ("--scope", "scores:read", "--scope", "instruments:read")
+
+
+def make(shell: Shell, organisation: str) -> dict[str, Any]:
+    """Make an application."""
+    made: dict[str, Any] = shell.data("apps", "create", "ehr", "--org", organisation, *SCOPES)
+    return made
+
+
+def caller(shell: Shell, api_key: str) -> Caller:
+    """Authenticate with a key, as the service does."""
+    return shell.ask(lambda runtime: authenticate(runtime, api_key))
+
+
+def test_a_new_application_gets_a_key_that_authenticates(shell: Shell) -> None:
+    """The answer holds ids and the key, and the key opens exactly the scopes that were asked for."""
+    organisation = shell.organisation()
+    made = make(shell, organisation)
+    assert made.keys() == {"application_id", "scopes", "key_id", "api_key"}
+    assert KEY.fullmatch(made["api_key"])
+    assert made["scopes"] == ["instruments:read", "scores:read"]
+    found = caller(shell, made["api_key"])
+    assert (found.organisation, found.application) == (UUID(organisation), UUID(made["application_id"]))
+    assert found.scopes == {"instruments:read", "scores:read"}
+
+
+def test_the_key_stands_alone_when_asked_for(shell: Shell) -> None:
+    """--plain prints the key and nothing else, for a script; the table prints it too."""
+    organisation = shell.organisation()
+    only = shell.run("apps", "create", "ehr", "--org", organisation, *SCOPES, "--plain")
+    assert KEY.fullmatch(only.out.strip())
+    shown = shell.run("apps", "create", "app", "--org", organisation, *SCOPES)
+    assert (shown.code, len(KEY.findall(shown.out)), "The key is shown once" in shown.err) == (0, 1, True)
+
+
+def test_an_unknown_scope_is_refused_by_name(shell: Shell) -> None:
+    """The sentence names the scope and those that there are; nothing is made."""
+    organisation = shell.organisation()
+    said = shell.refused("apps", "create", "ehr", "--org", organisation, "--scope", "everything")
+    assert "unknown scope: everything" in said
+    assert "known are instruments:read, submissions:write, submissions:read, scores:read" in said
+    assert shell.data("apps", "list", "--org", organisation) == []
+
+
+def test_an_application_needs_a_scope(shell: Shell) -> None:
+    """Leaving it out is a wrong call."""
+    assert shell.run("apps", "create", "ehr", "--org", shell.organisation()).code == 2
+
+
+def test_an_unknown_organisation_has_no_applications(shell: Shell) -> None:
+    """An id that names nothing is not found, and a text that is no id is a wrong call."""
+    assert "there is no such thing" in shell.refused("apps", "create", "ehr", "--org", str(uuid4()), *SCOPES)
+    assert shell.run("apps", "create", "ehr", "--org", "clinic", *SCOPES).code == 2
+
+
+def test_two_keys_at_most_are_alive(shell: Shell) -> None:
+    """A third is refused with what to do; after a revocation there is room again."""
+    organisation = shell.organisation()
+    application = make(shell, organisation)["application_id"]
+    of_it = ("--org", organisation, "--app", application)
+    second = shell.data("apps", "add-key", *of_it)
+    assert "an application has at most 2 keys alive: revoke one first" in shell.refused("apps", "add-key", *of_it)
+    assert shell.run("apps", "revoke-key", second["key_id"], "--org", organisation).code == 0
+    third = shell.run("apps", "add-key", *of_it)
+    assert (third.code, len(KEY.findall(third.out))) == (0, 1)
+    (listed,) = shell.data("apps", "list", "--org", organisation)
+    assert (listed["name"], listed["keys_alive"]) == ("ehr", 2)
+
+
+def test_keys_are_listed_without_their_secrets(shell: Shell) -> None:
+    """The list tells when a key was made and revoked, and never the key."""
+    organisation = shell.organisation()
+    made = make(shell, organisation)
+    of_it = ("--org", organisation, "--app", made["application_id"])
+    assert shell.data("apps", "revoke-key", made["key_id"], "--org", organisation) == {
+        "key_id": made["key_id"],
+        "revoked": True,
+    }
+    second = shell.data("apps", "add-key", *of_it)
+    listed = {row["key_id"]: row for row in shell.data("apps", "keys", *of_it)}
+    assert listed.keys() == {made["key_id"], second["key_id"]}
+    assert listed[made["key_id"]]["revoked_at"] is not None
+    assert listed[second["key_id"]]["revoked_at"] is None
+    table = shell.run("apps", "keys", *of_it)
+    assert (table.code, second["key_id"] in table.out, KEY.search(table.out)) == (0, True, None)
+
+
+def test_a_revoked_key_no_longer_authenticates(shell: Shell) -> None:
+    """The other key of the same application still does."""
+    organisation = shell.organisation()
+    first = make(shell, organisation)
+    second = shell.data("apps", "add-key", "--org", organisation, "--app", first["application_id"])
+    assert shell.run("apps", "revoke-key", first["key_id"], "--org", organisation).code == 0
+    with pytest.raises(Unauthenticated):
+        caller(shell, first["api_key"])
+    assert str(caller(shell, second["api_key"]).application) == first["application_id"]
+
+
+def test_another_organisation_cannot_revoke_a_key(shell: Shell) -> None:
+    """Its id is not enough, and the key goes on working."""
+    made = make(shell, shell.organisation())
+    other = shell.organisation()
+    assert "there is no such thing" in shell.refused("apps", "revoke-key", made["key_id"], "--org", other)
+    assert str(caller(shell, made["api_key"]).application) == made["application_id"]
