@@ -43,6 +43,8 @@ def parse_api_key(text: str) -> ApiKey:
         packed = urlsafe_b64decode(text[len(PREFIX) :] + "==")
     except (NotBase64, ValueError):
         raise Unauthenticated from None
+    if len(packed) != 64:  # what is no base64 is skipped by the decoder
+        raise Unauthenticated
     key = ApiKey(organisation=UUID(bytes=packed[:16]), key_id=UUID(bytes=packed[16:32]), secret=packed[32:])
     if key.text != text:  # base64 has several spellings of one value; only one of them is the key
         raise Unauthenticated

@@ -36,9 +36,7 @@ class Prepared:
 def prepare(runtime: Runtime, caller: Caller, form: Form, *, key: str, now: datetime) -> Prepared:
     """Check a form and digest its key, its content and its references, or raise InvalidSubmission."""
     instrument = _instrument(runtime, form)
-    if form.rater not in instrument.raters:
-        raise InvalidSubmission(Fault(pointer="/rater", code="wrong_rater"))
-    _check_times(form, now)
+    answers = _check(instrument, form, now)
     organisation, keys = caller.organisation, runtime.keys
     client = keys.reference("client", *form.client_ref.parts, organisation=organisation)
     source = form.source
@@ -47,7 +45,7 @@ def prepare(runtime: Runtime, caller: Caller, form: Form, *, key: str, now: date
         submission_id=runtime.new_id(),
         form=form,
         instrument=instrument,
-        answers=check_answers(instrument, form.answers),
+        answers=answers,
         sitting=Sitting(
             client=client,
             therapist=keys.reference("therapist", *form.therapist_ref.parts, organisation=organisation),
@@ -73,15 +71,23 @@ def _instrument(runtime: Runtime, form: Form) -> Instrument:
         raise InvalidSubmission(Fault(pointer="/instrument_version", code="unknown_version")) from None
 
 
-def _check_times(form: Form, now: datetime) -> None:
+def _check(instrument: Instrument, form: Form, now: datetime) -> dict[ItemId, Answer]:
     latest = now + AHEAD
-    late = [
-        Fault(pointer=pointer, code="in_the_future")
-        for pointer, is_late in (
-            ("/completed_at", form.completed_at > latest),
-            ("/session_date", form.session_date is not None and form.session_date > latest.date()),
+    faults = [
+        Fault(pointer=pointer, code=code)
+        for pointer, code, is_wrong in (
+            ("/rater", "wrong_rater", form.rater not in instrument.raters),
+            ("/completed_at", "in_the_future", form.completed_at > latest),
+            ("/session_date", "in_the_future", form.session_date is not None and form.session_date > latest.date()),
         )
-        if is_late
+        if is_wrong
     ]
-    if late:
-        raise InvalidSubmission(*late)
+    try:
+        answers = check_answers(instrument, form.answers)
+    except InvalidSubmission as refused:
+        if not faults:
+            raise
+        raise InvalidSubmission(*faults, *refused.faults) from None
+    if faults:
+        raise InvalidSubmission(*faults)
+    return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -18,7 +19,7 @@ from app.web.problems import WebProblem
 class _Repeated(dict[str, Any]):
     """An object in which a key stands twice."""
 
-    name: str
+    names: list[str]
 
 
 def parse_json(body: bytes) -> Any:
@@ -36,27 +37,32 @@ def parse_json(body: bytes) -> Any:
         built = dict(pairs)
         if len(built) == len(pairs):
             return built
-        names = [name for name, _ in pairs]
         marked = _Repeated(built)
-        marked.name = next(name for name in names if names.count(name) > 1)
+        marked.names = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
         repeated.append(marked)
         return marked
 
     try:
-        value = json.loads(text, object_pairs_hook=build)
+        value = json.loads(text, object_pairs_hook=build, parse_int=_integer)
+        twice = _repeated_keys(value, "") if repeated else []
     except RecursionError:
         raise WebProblem("nesting_too_deep") from None
     except ValueError:
         raise WebProblem("invalid_json") from None
     if repeated:
-        faults = [Fault(pointer=pointer, code="duplicate_key") for pointer in _repeated_keys(value, "")]
+        faults = [Fault(pointer=pointer, code="duplicate_key") for pointer in twice]
         raise WebProblem("duplicate_key", faults=faults)
     return value
 
 
+def _integer(digits: str) -> int:
+    """Read an integer; of a longer one 30 digits do: every limit of ours is far below, and it stays out of range."""
+    return int(digits[:30])
+
+
 def _repeated_keys(value: Any, pointer: str) -> list[str]:
     """Find where the repeated keys stand; an object behind another repeated key may be gone already."""
-    found = [f"{pointer}/{pointer_part(value.name)}"] if isinstance(value, _Repeated) else []
+    found = [f"{pointer}/{pointer_part(name)}" for name in value.names] if isinstance(value, _Repeated) else []
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, part in inner:
         found += _repeated_keys(part, f"{pointer}/{pointer_part(str(name))}")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from app.progress.explain import explain
@@ -34,10 +35,9 @@ router = APIRouter(prefix="/v1/clients", tags=["clients"], route_class=StrictRou
 EpisodeId = Annotated[UUID | None, Query(description="Another episode than the client's latest.")]
 Part = Literal["episode", "series", "stage"]
 Fields = Annotated[
-    str | None,
+    Annotated[str, Field(max_length=60)] | None,
     Query(
         description=f"Only these parts, separated by commas: {', '.join(get_args(Part))}. All unless given.",
-        json_schema_extra={"maxLength": 60},
     ),
 ]
 

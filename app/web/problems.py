@@ -163,10 +163,10 @@ async def on_validation_error(request: Request, error: Exception) -> Response:
     places = {one["loc"][0] for one in found}
     if "path" in places:
         return problem("not_found", trace_id=trace_id)
-    if "header" in places:  # the one header that is required
+    if any(one["loc"] == ("header", "Idempotency-Key") for one in found):
         return problem("idempotency_key_missing", trace_id=trace_id)
     for one in found:
-        if one["loc"][0] == "query":
+        if one["loc"][0] in {"query", "header"}:
             return problem("invalid_parameter", trace_id=trace_id, parameter=str(one["loc"][1])[:40])
     body = error.body if isinstance(error, RequestValidationError) else None
     faults = {

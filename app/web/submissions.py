@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header
+from pydantic import Field
 from starlette.responses import Response
 
 from app.submissions.read import read
@@ -35,10 +36,9 @@ IdempotencyKey = Annotated[
     ),
 ]
 Prefer = Annotated[
-    str | None,
+    Annotated[str, Field(max_length=200)] | None,
     Header(
         description="`return=minimal` leaves the body out: status and `Location` only.",
-        json_schema_extra={"maxLength": 200},
     ),
 ]
 

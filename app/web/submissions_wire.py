@@ -71,11 +71,11 @@ class ReferenceIn(In):
 
 
 def _reference_kind(value: Any) -> str:
-    return "text" if isinstance(value, str) else "reference"
+    return "<text>" if isinstance(value, str) else "<reference>"
 
 
 PersonIn = Annotated[
-    Annotated[ReferenceText, Tag("text")] | Annotated[ReferenceIn, Tag("reference")], Discriminator(_reference_kind)
+    Annotated[ReferenceText, Tag("<text>")] | Annotated[ReferenceIn, Tag("<reference>")], Discriminator(_reference_kind)
 ]
 
 

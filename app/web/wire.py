@@ -17,7 +17,7 @@ from starlette.responses import Response
 from app.instruments.model import NOT_APPLICABLE, Answer
 from app.storage.runtime import Runtime
 
-_TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$", re.ASCII)
+_TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:[0-5]\d)$", re.ASCII)
 _DATE = re.compile(r"^\d{4}-\d\d-\d\d$", re.ASCII)
 #: Smaller answers are not worth compressing.
 COMPRESSED_FROM = 1024
@@ -98,6 +98,7 @@ Time = Annotated[
 OptionalDate = Annotated[
     date | None,
     PlainValidator(_date),
+    PlainSerializer(lambda day: day and day.isoformat(), return_type=str | None),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date", "maxLength": 10}, {"type": "null"}]}),
 ]
 ItemIn = Annotated[str, Field(max_length=40)]
@@ -131,8 +132,12 @@ def _rounded(number: float) -> float:
 
 Rounded = Annotated[
     float,
-    PlainSerializer(_rounded, return_type=float, when_used="json"),
-    Field(description="A double, rounded to 4 decimals.", ge=-1e6, le=1e6),
+    Field(ge=-1e6, le=1e6),
+    PlainSerializer(
+        _rounded,
+        return_type=Annotated[float, Field(description="A double, rounded to 4 decimals.", ge=-1e6, le=1e6)],
+        when_used="json",
+    ),
 ]
 Moment = Annotated[
     datetime,

@@ -3,51 +3,83 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, select
 
-from app.storage.tables import assessments, events, idempotency_keys, scores, submissions
+from app.storage.tables import assessments, clients, episodes, events, idempotency_keys, scores, submissions, therapists
 
-SCORES_OF_TRQ_S = 11
+#: Of the instruments that the tests post.
+SCORES = {"trq-s": 11, "trq-s-t": 11, "wai-sr": 4}
 
 
-def faults(connection: Connection, acknowledged: Iterable[UUID], *, organisation: UUID) -> list[str]:
+def faults(
+    connection: Connection, acknowledged: Iterable[UUID], *, organisation: UUID, keys_of_a_form: int = 1
+) -> list[str]:
     """List what is wrong with an organisation's rows, given the ids that were acknowledged."""
-
-    def ids(table: Table) -> Counter[UUID]:
-        rows = connection.execute(select(table.c.submission_id).where(table.c.organisation_id == organisation))
-        return Counter(row[0] for row in rows)
-
-    stored = ids(submissions)
-    recorded = Counter(
-        UUID(row.subject["submission_id"])
-        for row in connection.execute(
-            select(events.c.subject).where(
-                events.c.organisation_id == organisation, events.c.kind == "submission.recorded"
-            )
-        )
-    )
-    places = Counter(
-        tuple(row)
-        for row in connection.execute(
-            select(
-                submissions.c.client_id,
-                submissions.c.session_number,
-                submissions.c.instrument,
-                submissions.c.rater,
-            ).where(submissions.c.organisation_id == organisation)
-        )
-    )
+    forms = connection.execute(
+        select(submissions, episodes.c.reference)
+        .join(episodes, episodes.c.episode_id == submissions.c.episode_id, isouter=True)
+        .where(submissions.c.organisation_id == organisation)
+    ).all()
+    stored = {row.submission_id: row.instrument for row in forms}
+    places = Counter((row.client_id, row.reference, row.session_number, row.instrument, row.rater) for row in forms)
+    sources = Counter(row.source for row in forms if row.source is not None)
     found = [f"lost: {one}" for one in set(acknowledged) - stored.keys()]
     found += [f"doubled: {place}" for place, times in places.items() if times > 1]
+    found += [f"doubled source: {source!r}" for source, times in sources.items() if times > 1]
+    found += _belonging(connection, stored, organisation=organisation, keys_of_a_form=keys_of_a_form)
+    found += _places(connection, organisation=organisation)
+    return found
+
+
+def _belonging(
+    connection: Connection, stored: Mapping[UUID, str], *, organisation: UUID, keys_of_a_form: int
+) -> list[str]:
+    """List the forms that lack a part of theirs or have one too many, and the parts that lack their form."""
+    found = []
     for name, counted, expected in (
-        ("scores", ids(scores), SCORES_OF_TRQ_S),
-        ("assessment", ids(assessments), 1),
-        ("event", recorded, 1),
-        ("key", ids(idempotency_keys), 1),
+        ("scores", _ids(connection, scores, "submission_id", organisation), None),
+        ("assessment", _ids(connection, assessments, "submission_id", organisation), 1),
+        ("event", _subjects(connection, "submission.recorded", "submission_id", organisation), 1),
+        ("key", _ids(connection, idempotency_keys, "submission_id", organisation), keys_of_a_form),
     ):
-        found += [f"{name} of {one}: {counted[one]}" for one in stored if counted[one] != expected]
+        wanted = {one: SCORES[instrument] if expected is None else expected for one, instrument in stored.items()}
+        found += [f"{name} of {one}: {counted[one]}" for one, times in wanted.items() if counted[one] != times]
         found += [f"{name} without a form: {one}" for one in counted.keys() - stored.keys()]
     return found
+
+
+def _places(connection: Connection, *, organisation: UUID) -> list[str]:
+    """List the people and episodes without a form, the forms without them, and those whose event is not there once."""
+    found = []
+    for table, name, kind in (
+        (clients, "client_id", "client.created"),
+        (therapists, "therapist_id", None),
+        (episodes, "episode_id", "episode.opened"),
+    ):
+        there = _ids(connection, table, name, organisation)
+        meant = _ids(connection, submissions, name, organisation)
+        found += [f"{name} without a form: {one}" for one in there.keys() - meant.keys()]
+        found += [f"form without a {name}: {one}" for one in meant.keys() - there.keys()]
+        if kind is not None and _subjects(connection, kind, name, organisation) != there:
+            found.append(f"{kind}: not one for each")
+    ended = connection.execute(
+        select(episodes.c.episode_id).where(episodes.c.organisation_id == organisation, episodes.c.ending.is_not(None))
+    )
+    if _subjects(connection, "episode.ended", "episode_id", organisation) != Counter(row[0] for row in ended):
+        found.append("episode.ended: not one for each")
+    return found
+
+
+def _ids(connection: Connection, table: Table, name: str, organisation: UUID) -> Counter[UUID]:
+    rows = connection.execute(select(table.c[name]).where(table.c.organisation_id == organisation))
+    return Counter(row[0] for row in rows)
+
+
+def _subjects(connection: Connection, kind: str, name: str, organisation: UUID) -> Counter[UUID]:
+    rows = connection.execute(
+        select(events.c.subject).where(events.c.organisation_id == organisation, events.c.kind == kind)
+    )
+    return Counter(UUID(row.subject[name]) for row in rows)

@@ -25,11 +25,11 @@ def free_port() -> int:
 
 @dataclass
 class RunningService:
-    """`alliance serve` in a process of its own."""
+    """The service under uvicorn, in a process of its own; `bytecode` lets restarts skip compiling."""
 
     database_url: str
     secrets: Path
-    workers: int = 1
+    bytecode: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -40,30 +40,43 @@ class RunningService:
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it without waiting."""
         environment = {
             **os.environ,
             "ALLIANCE_DATABASE_URL": self.database_url,
             "ALLIANCE_SECRETS_DIR": str(self.secrets),
+            "PYTHONPYCACHEPREFIX": str(self.bytecode),
         }
-        command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(self.port)]
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--no-access-log"]
         self.process = subprocess.Popen(
-            [*command, "--workers", str(self.workers)],
+            [*command, "--host", "127.0.0.1", "--port", str(self.port)],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        for _ in range(600):
-            try:
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
+
+    def wait(self) -> None:
+        """Wait until it is ready; a process that ends instead is a failure."""
+        with httpx.Client(base_url=self.url, timeout=2) as http:
+            for _ in range(1200):
+                assert self.process is not None
+                assert self.process.poll() is None, "the service ended"
+                try:
+                    if http.get("/readyz").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    time.sleep(0.025)
         raise AssertionError("the service did not become ready")
 
     def kill(self) -> None:
-        """Kill -9, with its workers."""
+        """Kill -9."""
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(timeout=30)

@@ -1,98 +1,102 @@
-"""Duplicates at once: one key from many threads, one form under many keys, two workers on one series."""
+"""Duplicates at once: one key from many threads, one form under many keys, one key with two contents."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-from anyio.from_thread import BlockingPortal
 
-from app.stages.model import Session, estimate
 from tests.faults.accounting import faults
-from tests.harness import ANSWERS, Clinic, Service, form
+from tests.harness import ANSWERS, Clinic, form, problem
 
 THREADS = 32
+KEYS = 4
 
 
-@pytest.fixture
-def second_worker(service: Service, clinic: Clinic, portal: BlockingPortal, tmp_path: Path) -> Iterator[Clinic]:
-    """The same application, served by another worker on the same database."""
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
-    keys = service.runtime.keys
-    for name, secret in (
-        ("api-key-pepper", keys.pepper),
-        ("reference-key", keys.reference_key),
-        ("content-key", keys.content_key),
-    ):
-        (secrets / name).write_text(secret.hex())
-    with Service.start(service.database_url, portal, secrets=secrets) as other:
-        yield Clinic(
-            service=other, organisation=clinic.organisation, application=clinic.application, api_key=clinic.api_key
-        )
+@pytest.fixture(params=["one worker", "two workers"])
+def workers(request: pytest.FixtureRequest, clinic: Clinic) -> tuple[Clinic, Clinic]:
+    """Where the threads post in turn: to one worker, or to two on the same database."""
+    other: Clinic = clinic if request.param == "one worker" else request.getfixturevalue("second_worker")
+    return (clinic, other)
 
 
-def test_one_key_from_32_threads_leaves_one_row(clinic: Clinic, second_worker: Clinic) -> None:
-    """Through two workers: one form, the same bytes for all, and all but one are replays."""
+def test_one_key_from_32_threads_leaves_one_row(clinic: Clinic, workers: tuple[Clinic, Clinic]) -> None:
+    """One form with its 11 scores and one key; the same bytes for all, and all but one are replays."""
     with ThreadPoolExecutor(THREADS) as pool:
-        answers = list(pool.map(lambda n: (clinic, second_worker)[n % 2].post(form(), key="one-key"), range(THREADS)))
-    assert Counter(answer.status_code for answer in answers) == {201: THREADS}
+        answers = list(pool.map(lambda n: workers[n % 2].post(form(), key="one-key"), range(THREADS)))
+    assert Counter(answer.status_code for answer in answers) == {201: 32}
     assert len({answer.content for answer in answers}) == 1
-    assert sum("idempotent-replayed" in answer.headers for answer in answers) == THREADS - 1
+    assert Counter(answer.headers.get("idempotent-replayed") for answer in answers) == {"true": 31, None: 1}
     told = UUID(answers[0].json()["id"])
     assert clinic.service.read(lambda c: faults(c, [told], organisation=clinic.organisation)) == []
-    assert (clinic.count("submissions"), clinic.count("clients"), clinic.count("episodes")) == (1, 1, 1)
+    assert {name: rows for name, rows in clinic.counts().items() if name not in {"events", "api_keys"}} == {
+        "organisations": 1, "applications": 1, "enabled_instruments": 0, "clients": 1, "therapists": 1, "episodes": 1,
+        "submissions": 1, "scores": 11, "assessments": 1, "idempotency_keys": 1,
+    }  # fmt: skip
 
 
-def test_one_form_under_32_keys_leaves_one_row(clinic: Clinic, second_worker: Clinic) -> None:
-    """The same form under keys of their own is stored once: one 201, and 200 with the same id for the rest."""
+def test_several_keys_from_32_threads_each_leave_one_row(clinic: Clinic, workers: tuple[Clinic, Clinic]) -> None:
+    """Four forms of four clients, mixed over all threads: each is stored by one post and replayed by 31."""
+    posts = [(key, n) for n in range(THREADS) for key in range(KEYS)]
     with ThreadPoolExecutor(THREADS) as pool:
-        answers = list(pool.map(lambda n: (clinic, second_worker)[n % 2].post(form(), key=f"k-{n}"), range(THREADS)))
-    assert Counter(answer.status_code for answer in answers) == {201: 1, 200: THREADS - 1}
+        answers = list(pool.map(lambda p: workers[p[1] % 2].post(form(client_ref=f"c-{p[0]}"), key=f"k-{p[0]}"), posts))
+    for key in range(KEYS):
+        own = [answer for post, answer in zip(posts, answers, strict=True) if post[0] == key]
+        assert Counter(answer.status_code for answer in own) == {201: 32}
+        assert len({answer.content for answer in own}) == 1
+        assert sum("idempotent-replayed" in answer.headers for answer in own) == 31
+    told = {UUID(answer.json()["id"]) for answer in answers}
+    assert clinic.service.read(lambda c: faults(c, told, organisation=clinic.organisation)) == []
+    assert (clinic.count("submissions"), clinic.count("idempotency_keys"), clinic.count("scores")) == (4, 4, 44)
+
+
+@pytest.mark.parametrize("source", [None, {"system": "https://ehr.example/forms", "id": "qr-889"}])
+def test_one_form_under_32_keys_leaves_one_row(
+    clinic: Clinic, workers: tuple[Clinic, Clinic], source: dict[str, str] | None
+) -> None:
+    """The same form under keys of their own is stored once: one 201, 200 with the same id for the rest."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = list(pool.map(lambda n: workers[n % 2].post(form(source=source), key=f"k-{n}"), range(THREADS)))
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 31}
     assert len({answer.json()["id"] for answer in answers}) == 1
-    assert clinic.count("submissions") == 1
+    assert sum("idempotent-replayed" in answer.headers for answer in answers) == 0
+    told = UUID(answers[0].json()["id"])
+    found = clinic.service.read(lambda c: faults(c, [told], organisation=clinic.organisation, keys_of_a_form=THREADS))
+    assert found == []
+    again = [clinic.post(form(source=source), key=f"k-{n}") for n in range(THREADS)]
+    assert [answer.status_code for answer in again] == [answer.status_code for answer in answers]
+    assert all(answer.headers["idempotent-replayed"] == "true" for answer in again)
 
 
-def test_one_key_with_two_contents_binds_one_of_them(clinic: Clinic) -> None:
+def test_one_key_with_two_contents_binds_one_of_them(clinic: Clinic, workers: tuple[Clinic, Clinic]) -> None:
     """Of two contents under one key one is stored; the other gets 422 and leaves nothing."""
     contents = [form(), form(answers={**ANSWERS, "1": 1})]
     with ThreadPoolExecutor(THREADS) as pool:
-        answers = list(pool.map(lambda n: clinic.post(contents[n % 2], key="one-key"), range(THREADS)))
-    assert Counter(answer.status_code for answer in answers) == {201: THREADS // 2, 422: THREADS // 2}
-    assert clinic.count("submissions") == 1
+        answers = list(pool.map(lambda n: workers[n % 2].post(contents[n // 2 % 2], key="one-key"), range(THREADS)))
+    taken = [answer for answer in answers if answer.status_code == 201]
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert (len(taken), len(refused)) == (16, 16)
+    assert len({answer.content for answer in taken}) == 1
+    assert {(problem(answer)["status"], problem(answer)["code"]) for answer in refused} == {
+        (422, "idempotency_key_reused")
+    }
+    told = UUID(taken[0].json()["id"])
+    assert clinic.service.read(lambda c: faults(c, [told], organisation=clinic.organisation)) == []
+    assert (clinic.count("submissions"), clinic.count("idempotency_keys")) == (1, 1)
 
 
-def test_two_workers_on_one_series_end_as_a_rebuild_does(clinic: Clinic, second_worker: Clinic) -> None:
-    """Two workers race through one client's sessions; the end state is that of the stored forms, folded anew."""
-    focus = [(5, 3, 1, 1), (4, 4, 2, 1), (2, 5, 3, 1), (2, 4, 3, 1), (1, 3, 5, 1), (1, 2, 5, 2)]
-
-    def post(work: tuple[int, Clinic, str]) -> int:
-        session, worker, rater = work
-        answers = {k: v for k, v in ANSWERS.items() if rater == "client" or not k.startswith("f")}
-        if rater == "client":
-            answers |= dict(zip(("f1", "f2", "f3", "f4"), focus[session - 1], strict=True))
-        sent = form(
-            session_number=session, rater=rater, instrument="trq-s" if rater == "client" else "trq-s-t", answers=answers
-        )
-        return worker.post(sent, key=f"{rater}-{session}").status_code
-
-    workers = (clinic, second_worker)
-    work = [(s, w, rater) for s in range(1, 7) for rater in ("client", "therapist") for w in workers]
-    with ThreadPoolExecutor(8) as pool:
-        codes = list(pool.map(post, work))
-    assert set(codes) <= {201, 409}
-    for one in work:  # what was out of order then is in order now, or stays refused
-        assert post(one) in {201, 409}
-    client_id = clinic.request("POST", "/v1/clients/lookup", json={"ref": "mrn-1042"}).json()["client_id"]
-    progress = clinic.get(f"/v1/clients/{client_id}/progress").json()
-    lines = {line["rater"]: line["sessions"] for line in progress["series"]}
-    assert lines["client"][-1] == lines["therapist"][-1] == 6
-    rebuilt = estimate([Session(number=s, focus=focus[s - 1]) for s in lines["client"]], at=6)
-    stage = clinic.get(f"/v1/clients/{client_id}/stage").json()
-    assert list(stage["probabilities"].values()) == [round(p, 4) for p in rebuilt.probabilities]
-    assert clinic.count("submissions") == len(lines["client"]) + len(lines["therapist"])
-    assert (clinic.count("clients"), clinic.count("episodes"), clinic.count("therapists")) == (1, 1, 1)
+def test_one_source_with_two_contents_binds_one_of_them(clinic: Clinic, workers: tuple[Clinic, Clinic]) -> None:
+    """Of two contents under one source one is stored; the other gets 409 with its id and leaves nothing."""
+    source = {"system": "https://ehr.example/forms", "id": "qr-889"}
+    contents = [form(source=source, client_ref=client) for client in ("mrn-1", "mrn-2")]
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = list(pool.map(lambda n: workers[n % 2].post(contents[n // 2 % 2], key=f"k-{n}"), range(THREADS)))
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 15, 409: 16}
+    told = {answer.json()["id"] for answer in answers if answer.status_code != 409}
+    refused = [problem(answer) for answer in answers if answer.status_code == 409]
+    assert {(one["code"], one["submission_id"]) for one in refused} == {("source_conflict", min(told))}
+    assert len(told) == 1
+    assert (clinic.count("submissions"), clinic.count("idempotency_keys")) == (1, 16)
+    assert (clinic.count("clients"), clinic.count("episodes")) == (1, 1)

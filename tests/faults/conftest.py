@@ -1,0 +1,78 @@
+"""More than one worker, and workers in processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import BlockingPortal
+
+from tests.faults.running import RunningService
+from tests.harness import Clinic, Service, make_postgres_database
+
+
+@pytest.fixture(scope="session")
+def secrets(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The secrets of the shared service, for other workers on its database."""
+    folder = tmp_path_factory.mktemp("shared-secrets")
+    keys = service.runtime.keys
+    for name, secret in (
+        ("api-key-pepper", keys.pepper),
+        ("reference-key", keys.reference_key),
+        ("content-key", keys.content_key),
+    ):
+        (folder / name).write_text(secret.hex())
+    return folder
+
+
+@pytest.fixture
+def second_worker(service: Service, clinic: Clinic, portal: BlockingPortal, secrets: Path) -> Iterator[Clinic]:
+    """The same application, served by another worker on the same database."""
+    with Service.start(service.database_url, portal, secrets=secrets) as other:
+        yield Clinic(
+            service=other, organisation=clinic.organisation, application=clinic.application, api_key=clinic.api_key
+        )
+
+
+@pytest.fixture(scope="module")
+def two_processes(service: Service, secrets: Path, bytecode: Path) -> Iterator[list[RunningService]]:
+    """Two workers on the shared database, each in a process of its own."""
+    running = [RunningService(database_url=service.database_url, secrets=secrets, bytecode=bytecode) for _ in range(2)]
+    try:
+        for one in running:
+            one.launch()
+        for one in running:
+            one.wait()
+        yield running
+    finally:
+        for one in running:
+            one.kill()
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the processes that the tests start keep their bytecode, so that only the first one compiles."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of the test's own."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'alliance.db'}"
+    return make_postgres_database(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def own(
+    own_url: str, tmp_path: Path, bytecode: Path, portal: BlockingPortal
+) -> Iterator[tuple[RunningService, Clinic]]:
+    """A service in a process that is not started yet, and an application on its database."""
+    secrets = tmp_path / "secrets"
+    running = RunningService(database_url=own_url, secrets=secrets, bytecode=bytecode)
+    with Service.start(own_url, portal, secrets=secrets) as service:
+        try:
+            yield running, service.clinic()
+        finally:
+            running.kill()

@@ -1,0 +1,175 @@
+"""The state of an organisation, made anew from the answers that are stored, and compared with what the service says.
+
+The fold is written here a second time on purpose; of the service only pure functions are used. It takes for granted
+what the tests send: only the client's TRQ tells the stage anything.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, select
+
+from app.instruments.catalog import Catalog
+from app.instruments.model import Instrument, answer_from_document
+from app.scoring.score import AnyScore, Score, score
+from app.stages.criteria import level
+from app.stages.model import STAGES, Session
+from app.stages.panel import panel
+from app.storage.tables import assessments, scores, submissions
+from app.storage.types import AnyRow
+from tests.harness import Clinic
+
+NUMBERS = ("value", "mean", "sum", "minimum", "maximum", "pomp", "prorated", "answered", "items")
+FOCUS = ("f1", "f2", "f3", "f4")
+
+
+def differences(clinic: Clinic) -> list[str]:
+    """List where stored rows and the answers of /stage and /progress differ from a rebuild."""
+    catalog = clinic.service.runtime.catalog
+
+    def tables(connection: Connection) -> tuple[list[AnyRow], list[AnyRow], list[AnyRow]]:
+        def all_of(table: Table) -> list[AnyRow]:
+            return list(connection.execute(select(table).where(table.c.organisation_id == clinic.organisation)))
+
+        return all_of(submissions), all_of(scores), all_of(assessments)
+
+    forms, stored_scores, stored_assessments = clinic.service.read(tables)
+    told = {row.submission_id: row for row in stored_assessments}
+    episodes: dict[tuple[UUID, UUID], list[AnyRow]] = defaultdict(list)
+    for row in sorted(forms, key=lambda row: (row.received_at, row.submission_id)):
+        episodes[row.client_id, row.episode_id].append(row)
+    found = _scores_differ(forms, stored_scores, catalog)
+    for (client, episode), rows in episodes.items():
+        found += _changes_differ(rows, told, catalog) + _stages_differ(rows, told)
+        query = f"/v1/clients/{client}/%s?episode_id={episode}"
+        if _stage_in(clinic.get(query % "stage").json()) != _stage_of(rows, catalog):
+            found.append(f"/stage of {episode}")
+        if _lines_in(clinic.get(query % "progress").json()) != _lines_of(rows, catalog):
+            found.append(f"/progress of {episode}")
+    return found
+
+
+def _instrument(row: AnyRow, catalog: Catalog) -> Instrument:
+    return catalog.get(row.instrument, row.instrument_version)
+
+
+def _rescored(row: AnyRow, catalog: Catalog) -> dict[str, AnyScore]:
+    answers = {item: answer_from_document(answer) for item, answer in row.answers.items()}
+    return {one.component: one for one in score(_instrument(row, catalog), answers)}
+
+
+def _scores_differ(forms: list[AnyRow], stored: list[AnyRow], catalog: Catalog) -> list[str]:
+    by_form: dict[UUID, dict[str, list[Any]]] = defaultdict(dict)
+    for row in stored:
+        by_form[row.submission_id][row.component] = [getattr(row, name) for name in NUMBERS]
+    return [
+        f"scores of {row.submission_id}"
+        for row in forms
+        if by_form[row.submission_id]
+        != {key: [getattr(one, name, None) for name in NUMBERS] for key, one in _rescored(row, catalog).items()}
+    ]
+
+
+def _changes_differ(rows: list[AnyRow], told: dict[UUID, AnyRow], catalog: Catalog) -> list[str]:
+    """Fold each series by session: every form is compared with the one before it and with the first."""
+    found = []
+    series: dict[tuple[str, str], list[dict[str, AnyScore]]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: int(row.session_number)):
+        earlier = series[row.instrument, row.rater]
+        now = _rescored(row, catalog)
+        expected = {
+            key: [_difference(one, [form[key] for form in forms]) for forms in (earlier[-1:], earlier[:1])]
+            for key, one in now.items()
+        }
+        change = told[row.submission_id].change
+        if {
+            key: [one["since_previous"]["value"], one["since_first"]["value"]] for key, one in change.items()
+        } != expected:
+            found.append(f"change of {row.submission_id}")
+        earlier.append(now)
+    return found
+
+
+def _difference(now: AnyScore, then: list[AnyScore]) -> float | None:
+    if not then:
+        return None
+    assert isinstance(now, Score)
+    assert isinstance(then[0], Score), "these tests answer every item"
+    return now.value - then[0].value
+
+
+def _sessions(rows: list[AnyRow]) -> list[Session]:
+    return [
+        Session(
+            number=row.session_number,
+            focus=tuple(row.answers[item] for item in FOCUS),
+            planned_sessions=row.planned_sessions,
+            ending=row.ending,
+            rupture=bool(row.reported_rupture),
+        )
+        for row in sorted(rows, key=lambda row: int(row.session_number))
+        if row.instrument == "trq-s"
+    ]
+
+
+def _stages_differ(rows: list[AnyRow], told: dict[UUID, AnyRow]) -> list[str]:
+    """Compare the stage that each of the client's TRQs was answered with to that of the sessions up to it."""
+    sessions = _sessions(rows)
+    return [
+        f"stage told with {row.submission_id}"
+        for row in rows
+        if row.instrument == "trq-s"
+        and tuple(told[row.submission_id].stage["estimate"]["probabilities"])
+        != panel(sessions, [], at=row.session_number).estimate.probabilities
+    ]
+
+
+def _stage_of(rows: list[AnyRow], catalog: Catalog) -> dict[str, Any]:
+    own = [row for row in rows if row.rater == "client"]
+    leading = max(own, key=lambda row: int(row.session_number)).instrument if own else None
+    levels = []
+    for row in sorted(own, key=lambda row: int(row.session_number)):
+        if row.instrument == leading:
+            pomps = {key: one.pomp for key, one in _rescored(row, catalog).items() if isinstance(one, Score)}
+            levels.append(level(row.session_number, pomps, _instrument(row, catalog).components))
+    last = max(row.session_number for row in rows)
+    told = panel(_sessions(rows) or [Session(number=last)], levels, at=last)
+    return {
+        "session_number": last,
+        "current": told.estimate.current or "uncertain",
+        "basis": told.estimate.basis,
+        "probabilities": dict(zip(STAGES, (round(p, 4) for p in told.estimate.probabilities), strict=True)),
+        "criteria": [[one.id, one.met] for one in told.criteria],
+    }
+
+
+def _stage_in(answer: dict[str, Any]) -> dict[str, Any]:
+    names = ("session_number", "current", "basis", "probabilities")
+    return {name: answer[name] for name in names} | {"criteria": [[c["id"], c["met"]] for c in answer["criteria"]]}
+
+
+def _lines_of(rows: list[AnyRow], catalog: Catalog) -> dict[tuple[str, str], Any]:
+    lines: dict[tuple[str, str], Any] = {}
+    for row in sorted(rows, key=lambda row: int(row.session_number)):
+        values = {key: round(one.value, 4) for key, one in _rescored(row, catalog).items() if isinstance(one, Score)}
+        earlier = lines.get((row.instrument, row.rater), {"sessions": [], "totals": []})
+        lines[row.instrument, row.rater] = {
+            "sessions": [*earlier["sessions"], row.session_number],
+            "totals": [*earlier["totals"], values["total"]],
+            "latest": values,
+        }
+    return lines
+
+
+def _lines_in(answer: dict[str, Any]) -> dict[tuple[str, str], Any]:
+    return {
+        (line["instrument"], line["rater"]): {
+            "sessions": line["sessions"],
+            "totals": line["totals"],
+            "latest": {one["component"]: one["value"] for one in line["latest"]},
+        }
+        for line in answer["series"]
+    }
