@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from app.instruments.model import Rater
@@ -20,6 +21,7 @@ class CourseForm:
     instrument_version: str
     rater: Rater
     content: bytes
+    received_at: datetime
     focus: tuple[int, ...] | None
     planned_sessions: int | None
     ending: Ending | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, select, update
@@ -14,6 +14,9 @@ from app.storage.conflict import insert_or_skip
 from app.storage.keyring import Keyed
 from app.storage.tables import clients, episodes, therapists
 from app.storage.types import AnyRow
+
+#: How long after an ending the other rater's form of the last session is waited for; then a new course begins.
+LATE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,7 @@ class Identities:
                 episodes.c.opened_at.desc(), episodes.c.episode_id.desc()
             )
         )
-        return next((row.episode_id for row in rows if _takes(row, sitting)), None)
+        return _choose(list(rows), sitting)
 
     def _open_episode(self, sitting: Sitting, client_id: UUID, therapist_id: UUID) -> UUID | None:
         made = self._connection.execute(
@@ -144,14 +147,18 @@ class Identities:
         return {row.reference: (row[1], False) for row in rows}
 
 
-def lock_episodes(connection: Connection, episode_ids: Iterable[UUID], *, organisation: UUID) -> None:
-    """Lock episodes in the order of their ids, so that two workers on one series follow each other."""
-    connection.execute(
-        select(episodes.c.episode_id)
+def lock_episodes(connection: Connection, episode_ids: Iterable[UUID], *, organisation: UUID) -> dict[UUID, AnyRow]:
+    """Lock episodes in the order of their ids, so that two workers on one series follow each other.
+
+    Returns them as they are now: whoever had the lock before may have ended one.
+    """
+    rows = connection.execute(
+        select(episodes)
         .where(episodes.c.organisation_id == organisation, episodes.c.episode_id.in_(sorted(set(episode_ids))))
         .order_by(episodes.c.episode_id)
         .with_for_update()
-    ).all()
+    )
+    return {row.episode_id: row for row in rows}
 
 
 def end_episode(
@@ -193,13 +200,27 @@ def list_episodes(connection: Connection, *, organisation: UUID, client_id: UUID
     )
 
 
-def _takes(episode: AnyRow, sitting: Sitting) -> bool:
+def _choose(found: list[AnyRow], sitting: Sitting) -> UUID | None:
+    """Choose among a client's episodes with a therapist, the latest first, the one that a form belongs to.
+
+    What was filled in before an ending belongs to the course that had not ended then, even when the next one has
+    begun: a repeat of an old form must find that form. Courses without a reference follow each other; those with one
+    may run side by side, so their endings tell nothing about a form that names none.
+    """
+    before = [e for e in found if e.reference is None and e.ending is not None and sitting.completed_at <= e.ended_at]
+    if before:
+        first: UUID = min(before, key=lambda episode: (episode.ended_at, episode.opened_at)).episode_id
+        return first
+    return next((episode.episode_id for episode in found if takes(episode, sitting)), None)
+
+
+def takes(episode: AnyRow, sitting: Sitting) -> bool:
     """Say whether a form without a reference belongs here: an ended episode still takes what was filled in before.
 
-    Its last session, because the other rater may answer later, and anything completed up to the ending, because a
-    sender may repeat it under a new key. Everything later starts a new episode.
+    Its last session, because the other rater may answer some weeks later, and anything completed up to the ending,
+    because a sender may repeat it under a new key. Everything later starts a new episode.
     """
     if episode.ending is None:
         return True
-    at_the_end = sitting.session_number == episode.ended_session
+    at_the_end = sitting.session_number == episode.ended_session and sitting.completed_at <= episode.ended_at + LATE
     return at_the_end or bool(sitting.completed_at <= episode.ended_at)

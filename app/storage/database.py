@@ -25,6 +25,7 @@ Work = Callable[[Connection], T]
 
 _TRIES = 5
 _LOST_RACE = frozenset({"40001", "40P01", "23505"})  # serialization, deadlock, unique key taken meanwhile
+_UNIQUE = "23505"
 _LOCK_TIMEOUT = "55P03"
 _POOL = 16
 
@@ -147,7 +148,10 @@ class PostgresDatabase:
 
     async def read(self, work: Work[T]) -> T:
         """Run a read, again if its connection turns out to be dead."""
-        return await self._once(work, lock_timeout=False)
+        try:
+            return await self._once(work, lock_timeout=False)
+        except StorageUnavailable:
+            return await self._once(work, lock_timeout=False)
 
     async def close(self) -> None:
         """Wait for what runs, then close the pool."""
@@ -178,8 +182,12 @@ async def _again_after_lost_races(once: Callable[[], Awaitable[T]]) -> T:
             state = _sqlstate(error)
             if state == _LOCK_TIMEOUT:
                 raise KeyInProgress from None
-            if state not in _LOST_RACE or attempt == _TRIES - 1:
+            if state not in _LOST_RACE:
                 raise
+            if attempt == _TRIES - 1:
+                if state == _UNIQUE:
+                    raise  # taken every time: that is no race
+                break
             await asyncio.sleep(0.01 * 2**attempt)
     raise StorageBusy
 

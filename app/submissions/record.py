@@ -7,8 +7,8 @@ score and assess, write. The commit happens on leaving the transaction, before a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from app.access.caller import Caller
 from app.access.store import enabled
 from app.episodes.course import CourseForm, clients_instrument
 from app.episodes.history import Series, read_client_levels, read_course, read_ends
-from app.episodes.identify import Identities, Place, end_episode, lock_episodes
+from app.episodes.identify import Identities, Place, Sitting, end_episode, lock_episodes, takes
 from app.errors import (
     AllianceError,
     InstrumentNotEnabled,
@@ -59,7 +59,10 @@ Outcome = Recorded | AllianceError
 
 
 class _Refused(Exception):
-    """Some forms can't be stored: roll back, so that nothing of them stays, and go on without them."""
+    """Some forms can't be stored: roll back, so that nothing of them stays, and go on without them.
+
+    Without errors it means: start again, since what the attempt was built on has changed.
+    """
 
     def __init__(self, errors: dict[int, AllianceError]) -> None:
         super().__init__()
@@ -121,6 +124,9 @@ class _Intake:
         self._known: dict[int, _Known] = {}
         self._stored: dict[int, StoredSubmission] = {}
         self._errors: dict[int, AllianceError] = {}
+        self._identities = Identities(connection, organisation=self._organisation, new_id=runtime.new_id, now=now)
+        self._sources: dict[bytes, UUID] = {}
+        self._ended: set[UUID] = set()
 
     def run(self) -> dict[int, Outcome]:
         """Run the attempt; raises _Refused when any form can't be stored."""
@@ -170,24 +176,27 @@ class _Intake:
 
     def _store_all(self, fresh: dict[int, Prepared]) -> None:
         places = self._places(fresh)
-        lock_episodes(
+        locked = lock_episodes(
             self._connection, [place.episode_id for place in places.values()], organisation=self._organisation
         )
+        for index, place in places.items():
+            sitting = fresh[index].sitting
+            if sitting.episode is None and not takes(locked[place.episode_id], sitting):
+                raise _Refused({})  # it was ended while we waited for the lock
         for index in sorted(places, key=lambda i: (places[i].episode_id, fresh[i].form.session_number, i)):
             try:
-                self._store_one(index, fresh[index], places[index])
+                self._store_one(index, fresh[index], self._after_endings(fresh[index].sitting, places[index]))
             except AllianceError as error:
                 self._errors[index] = error
 
     def _places(self, fresh: dict[int, Prepared]) -> dict[int, Place]:
         """Find or make the client, the therapist and the episode of each form."""
-        identities = Identities(
-            self._connection, organisation=self._organisation, new_id=self._runtime.new_id, now=self._now
-        )
+        identities = self._identities
         sittings = {index: form.sitting for index, form in fresh.items()}
         clients = identities.clients(s.client for s in sittings.values())
         therapists = identities.therapists(s.therapist for s in sittings.values())
-        places = {}
+        places: dict[int, Place] = {}
+        told: set[UUID] = set()
         for index in sorted(sittings, key=lambda i: (sittings[i].client.digest, sittings[i].session_number)):
             sitting = sittings[index]
             client_id, new_client = clients[sitting.client.digest]
@@ -201,10 +210,19 @@ class _Intake:
                 client_id=client_id,
                 therapist_id=therapist_id,
                 episode_id=episode_id,
-                new_client=new_client,
+                new_client=new_client and client_id not in told,
                 new_episode=new_episode,
             )
+            told.add(client_id)
         return places
+
+    def _after_endings(self, sitting: Sitting, place: Place) -> Place:
+        """Choose the place again when a form before this one has just ended the episode."""
+        if place.episode_id not in self._ended or sitting.episode is not None:
+            return place
+        episode_id, new = self._identities.episode(sitting, client_id=place.client_id, therapist_id=place.therapist_id)
+        lock_episodes(self._connection, [episode_id], organisation=self._organisation)
+        return replace(place, episode_id=episode_id, new_episode=new)
 
     def _store_one(self, index: int, form: Prepared, place: Place) -> None:
         """Write one form of a locked episode, unless the same form is already there."""
@@ -213,7 +231,11 @@ class _Intake:
         if there is not None:
             self._already_there(index, there)
             return
-        present = _course_form(form)
+        if form.source is not None and form.source.digest in self._sources:
+            raise SourceConflict(submission_id=str(self._sources[form.source.digest]))
+        # In the order of the locks, whatever the clocks of two workers said when their requests came in.
+        later = [f.received_at + timedelta(microseconds=1) for f in course]
+        present = _course_form(form, received_at=max([self._now, *later]))
         series = Series(episode_id=place.episode_id, instrument=form.instrument.key, rater=form.form.rater)
         assessment = assess(
             form.instrument,
@@ -230,7 +252,7 @@ class _Intake:
                 organisation=self._organisation,
             ),
         )
-        stored = self._to_store(form, place, assessment)
+        stored = self._to_store(form, place, assessment, received_at=present.received_at)
         store.insert_submission(
             self._connection,
             stored,
@@ -242,8 +264,12 @@ class _Intake:
         )
         self._log(form, place)
         self._stored[index] = stored
+        if form.source is not None:
+            self._sources[form.source.digest] = stored.submission_id
 
-    def _to_store(self, prepared: Prepared, place: Place, assessment: Assessment) -> StoredSubmission:
+    def _to_store(
+        self, prepared: Prepared, place: Place, assessment: Assessment, *, received_at: datetime
+    ) -> StoredSubmission:
         form = prepared.form
         return StoredSubmission(
             submission_id=prepared.submission_id,
@@ -255,7 +281,7 @@ class _Intake:
             instrument=prepared.instrument.ref,
             session_date=form.session_date,
             completed_at=form.completed_at,
-            received_at=self._now,
+            received_at=received_at,
             planned_sessions=form.planned_sessions,
             locale=form.locale,
             channel=form.channel,
@@ -280,6 +306,7 @@ class _Intake:
             happened.append(("episode.opened", episode))
         happened.append(("submission.recorded", episode | {"submission_id": str(form.submission_id)}))
         if self._ends(form, place):
+            self._ended.add(place.episode_id)
             happened.append(("episode.ended", episode))
         events = [
             Event(
@@ -341,7 +368,7 @@ def _check_place(form: Prepared, course: Sequence[CourseForm]) -> UUID | None:
     return None
 
 
-def _course_form(prepared: Prepared) -> CourseForm:
+def _course_form(prepared: Prepared, *, received_at: datetime) -> CourseForm:
     form = prepared.form
     return CourseForm(
         submission_id=prepared.submission_id,
@@ -350,6 +377,7 @@ def _course_form(prepared: Prepared) -> CourseForm:
         instrument_version=prepared.instrument.version,
         rater=form.rater,
         content=prepared.content,
+        received_at=received_at,
         focus=prepared.instrument.focus(prepared.answers),
         planned_sessions=form.planned_sessions,
         ending=form.reported.ending,
