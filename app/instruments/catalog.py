@@ -152,6 +152,7 @@ def _build(data: dict[str, Any]) -> Instrument:
         raters=tuple(data["raters"]),
         minimum=scale["min"],
         maximum=scale["max"],
+        divisor=scale.get("divisor", 1),
         convention=data["convention"],
         items=_items(data, options),
         components=components,

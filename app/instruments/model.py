@@ -108,6 +108,7 @@ class Instrument:
     raters: tuple[Rater, ...]
     minimum: int
     maximum: int
+    divisor: int  # answers are stored as integers; a visual scale in tenths has 10
     convention: Convention
     items: tuple[Item, ...]
     components: tuple[Component, ...]
@@ -123,6 +124,16 @@ class Instrument:
     def ref(self) -> InstrumentRef:
         """The names that a score of this instrument carries."""
         return InstrumentRef(key=self.key, version=self.version, digest=self.digest)
+
+    @property
+    def lowest(self) -> float:
+        """The lowest mean that a component can have."""
+        return self.minimum / self.divisor
+
+    @property
+    def highest(self) -> float:
+        """The highest mean that a component can have."""
+        return self.maximum / self.divisor
 
     @property
     def needs_enabling(self) -> bool:

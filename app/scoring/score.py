@@ -75,7 +75,8 @@ def score(instrument: Instrument, answers: dict[ItemId, Answer]) -> tuple[AnySco
 
     Notes
     -----
-    x' = min + max - x for reversed items. A component with enough answers gets the mean of its answered items;
+    Answers are divided by the instrument's divisor (10 for a visual scale kept in tenths, else 1). x' = min + max - x
+    for reversed items. A component with enough answers gets the mean of its answered items;
     sum = k * mean. "Does not apply" and "unanswered" both count as not answered, and neither is 0. The total is the
     mean of all answered items, not the sum of prorated components, so parts need not add up when prorated. Where the
     instrument says so, the total also needs every component scored. POMP = 100 (mean - min) / (max - min).
@@ -133,8 +134,8 @@ def _score_one(instrument: Instrument, component: Component, answers: dict[ItemI
             missing=missing,
             not_applicable=not_applicable,
         )
-    mean = sum(numbers) / answered
-    whole = items * sum(numbers) / answered
+    mean = sum(numbers) / (answered * instrument.divisor)
+    whole = items * sum(numbers) / (answered * instrument.divisor)
     by_sum = instrument.convention == "sum"
     return Score(
         component=component.key,
@@ -143,9 +144,9 @@ def _score_one(instrument: Instrument, component: Component, answers: dict[ItemI
         value=whole if by_sum else mean,
         mean=mean,
         sum=whole,
-        minimum=float(instrument.minimum * items if by_sum else instrument.minimum),
-        maximum=float(instrument.maximum * items if by_sum else instrument.maximum),
-        pomp=100 * (mean - instrument.minimum) / (instrument.maximum - instrument.minimum),
+        minimum=instrument.lowest * items if by_sum else instrument.lowest,
+        maximum=instrument.highest * items if by_sum else instrument.highest,
+        pomp=100 * (mean - instrument.lowest) / (instrument.highest - instrument.lowest),
         answered=answered,
         items=items,
         prorated=answered < items,
