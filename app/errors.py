@@ -5,7 +5,7 @@ AllianceError
 ├── Conflict                 the form is fine, what is stored says no
 │   ├── KeyReused, KeyInProgress, SourceConflict
 │   ├── SessionAlreadyRated, OutOfOrder, EpisodeTherapistMismatch
-│   └── InstrumentNotEnabled
+│   └── InstrumentNotEnabled, InstrumentKeyNotAvailable
 ├── NotFound                 absent, malformed or another organisation's, alike
 ├── Unauthenticated, Forbidden
 ├── StorageBusy, StorageUnavailable
@@ -103,6 +103,12 @@ class InstrumentNotEnabled(Conflict):
     """The key of this instrument is from recall and the organisation has not enabled it."""
 
     code = "instrument_not_enabled"
+
+
+class InstrumentKeyNotAvailable(Conflict):
+    """The instrument is known, but its scoring key is not shipped: a site has to supply it."""
+
+    code = "instrument_key_not_available"
 
 
 class NotFound(AllianceError):

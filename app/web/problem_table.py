@@ -100,6 +100,12 @@ _KINDS = (
         "Its key is from recall. Ask the operator to check it against a copy and run `alliance instruments enable`.",
     ),
     ProblemKind(
+        "instrument_key_not_available",
+        409,
+        "The scoring key of this instrument is not available",
+        "It is known but not shipped; `GET /v1/instruments` says why. A site can supply its own definition.",
+    ),
+    ProblemKind(
         "idempotency_key_reused",
         422,
         "The key was used for another form",
