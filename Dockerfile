@@ -17,6 +17,7 @@ RUN printf '#!/srv/.venv/bin/python\nfrom app.cli.main import run\n\nrun()\n' > 
 FROM ${BASE} AS run
 # Nothing is written at run time but the database and the secrets, so the root may be read-only:
 #   docker run --read-only --tmpfs /tmp -v alliance:/data -p 8000:8000 alliance
+# hadolint ignore=DL3064 # ALLIANCE_SECRETS_DIR names the folder of the secrets, it holds none
 ENV PATH=/srv/.venv/bin:$PATH \
     PYTHONPATH=/srv \
     PYTHONDONTWRITEBYTECODE=1 \

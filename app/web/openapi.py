@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ _DESCRIPTIONS = {
     413: "The body is over 1 MiB.",
     415: "The body is not declared as JSON.",
     422: "The body has faults; nothing was stored.",
+    500: "Something went wrong here; nothing was acknowledged.",
     503: "The database can't be used; nothing was acknowledged.",
 }
 _DESCRIPTION = """\
@@ -33,6 +35,29 @@ _TAGS = [
     {"name": "instruments", "description": "What is asked and how it is counted; scoring without storing."},
     {"name": "health", "description": "Whether the service lives and can work."},
 ]
+#: Relative to where the document is served: every site has an address of its own, behind TLS of its own.
+_SERVERS = [{"url": "/", "description": "The service that serves this document."}]
+#: What is said of a parameter wherever it stands.
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "submission_id": {"description": "The `id` in the answer to a form."},
+    "client_id": {"description": "The opaque id that `POST /v1/clients/lookup` and every answer to a form name."},
+    "score_id": {"description": "The `id` of a score."},
+    "key": {"description": "The instrument's key."},
+    "version": {"description": "A version of the instrument."},
+}
+#: What a route checks by hand is said by hand: visible ASCII, but not the empty text in quotes; a list of parts.
+_PATTERNS = {
+    "Idempotency-Key": r'^(?!""$)[!-~]+$',
+    "fields": "^(episode|series|stage)(,(episode|series|stage))*$",
+}
+#: A text that is sent has no control characters; one of a narrower form says so itself.
+_TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+#: Where the answers hold what other operations' paths name.
+_IDS = {
+    "SubmissionOut": {"submission_id": "/id", "client_id": "/client_id", "score_id": "/scores/0/id"},
+    "StoredSubmissionOut": {"client_id": "/client_id", "score_id": "/scores/0/id"},
+    "ClientOut": {"client_id": "/client_id"},
+}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -41,16 +66,74 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _DESCRIPTIONS[status], "content": content} for status in statuses}
 
 
-def _bound(node: Any) -> None:
-    """Say that an id has 36 characters, which FastAPI leaves out."""
+def _sharpen(node: Any) -> None:
+    """Say what FastAPI leaves out: an id has 36 characters, an integer 32 bits, and its limits are integers."""
     if isinstance(node, dict):
         if node.get("format") == "uuid":
             node["maxLength"] = 36
+        if node.get("type") == "integer":
+            limits = {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
+            node.update({"format": "int32", **limits})
         for part in node.values():
-            _bound(part)
+            _sharpen(part)
     elif isinstance(node, list):
         for part in node:
-            _bound(part)
+            _sharpen(part)
+
+
+def _restrict_texts(node: Any) -> None:
+    """Say of every free text in what is sent that it has no control characters."""
+    if isinstance(node, dict):
+        if node.get("type") == "string" and not {"pattern", "format", "enum", "const"} & node.keys():
+            node["pattern"] = _TEXT
+        for name, part in node.items():
+            if name != "examples":
+                _restrict_texts(part)
+    elif isinstance(node, list):
+        for part in node:
+            _restrict_texts(part)
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    """Add what holds for every operation, whichever route declares it."""
+    responses = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
+    responses.update({str(status): said for status, said in problems(500).items()})
+    operation["responses"] = dict(sorted(responses.items()))
+    operation.setdefault("security", [])  # none is needed, which is not the same as nothing said
+    for parameter in operation.get("parameters", []):
+        schema = _without_null(parameter["schema"])
+        if parameter["name"] in _PATTERNS:
+            schema["pattern"] = _PATTERNS[parameter["name"]]
+        parameter.update({**_PARAMETERS.get(parameter["name"], {}), **parameter, "schema": schema})
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Take null out of a parameter's kinds: it is sent or left out."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {**{name: value for name, value in schema.items() if name != "anyOf"}, **kinds[0]}
+
+
+def _link(operations: list[tuple[str, dict[str, Any]]]) -> None:
+    """Lead from every answer that holds ids to the operations whose paths name them."""
+    named = {operation["operationId"]: set(re.findall(r"{(\w+)}", path)) for path, operation in operations}
+    for _, operation in operations:
+        for response in operation["responses"].values():
+            schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+            ids = _IDS.get(schema.get("$ref", "").rpartition("/")[2], {})
+            links = {
+                target: {
+                    "operationId": target,
+                    "parameters": {name: f"$response.body#{ids[name]}" for name in sorted(names)},
+                }
+                for target, names in named.items()
+                if names and names <= ids.keys() and target != operation["operationId"]
+            }
+            if links:
+                response["links"] = links
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
@@ -64,6 +147,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             description=_DESCRIPTION,
             license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
             tags=_TAGS,
+            servers=_SERVERS,
             routes=app.routes,
         )
         schemas = document["components"]["schemas"]
@@ -71,10 +155,13 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         schemas.update(schema.pop("$defs"), ProblemOut=schema)
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        for path in document["paths"].values():
-            for operation in path.values():
-                if "HTTPValidationError" in str(operation["responses"].get("422")):
-                    del operation["responses"]["422"]
-        _bound(document)
+        operations = [(path, one) for path, methods in document["paths"].items() for one in methods.values()]
+        for _, operation in operations:
+            _complete(operation)
+        _link(operations)
+        _sharpen(document)
+        for name, sent in schemas.items():
+            if name.endswith("In"):
+                _restrict_texts(sent)
         app.openapi_schema = document
     return app.openapi_schema
