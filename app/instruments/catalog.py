@@ -1,203 +1,158 @@
-"""The catalogue: every definition the service knows, read once and checked against its JSON Schema."""
+"""The catalogue: every definition and text the service knows, read once, a site's own among them."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import sha256
+from functools import cached_property, lru_cache
 from importlib import resources
-from typing import Any
+from pathlib import Path
 
-import yaml
-from jsonschema import Draft202012Validator
+from app.errors import DefinitionFault, InstrumentKeyNotAvailable, NotFound
+from app.instruments.definition import check_definition, definition_schema, read_definition
+from app.instruments.folder import Named, read_folder
+from app.instruments.model import Instrument
+from app.instruments.texts import Texts, check_texts, in_words
+from app.instruments.unavailable import Unavailable, read_unavailable
 
-from app.errors import DefinitionFault, NotFound
-from app.instruments.missing import standard_minimum
-from app.instruments.model import (
-    Component,
-    Instrument,
-    InstrumentKey,
-    Item,
-    ItemId,
-    MissingRule,
-    Option,
-    Source,
-)
-from app.instruments.strict_yaml import load_strict
-
-_STAGES = ("establishing_rapport", "exploring_the_problem", "working_on_solutions", "termination")
+__all__ = ["Catalog", "definition_schema", "open_catalog", "read_definition", "shipped"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalog:
-    """All instruments by key and version."""
+    """All instruments by key and version, their texts by language, and what is known without a key."""
 
     instruments: tuple[Instrument, ...]
+    texts: tuple[Texts, ...] = ()
+    known: tuple[Unavailable, ...] = ()
+
+    @cached_property
+    def _by_key(self) -> dict[str, list[Instrument]]:
+        by_key: dict[str, list[Instrument]] = {}
+        for instrument in sorted(self.instruments, key=lambda i: tuple(map(int, i.version.split(".")))):
+            by_key.setdefault(instrument.key, []).append(instrument)
+        return by_key
 
     def latest(self, key: str) -> Instrument:
-        """Return the newest version of an instrument, or raise NotFound."""
-        versions = self.versions(key)
-        if not versions:
-            raise NotFound(key)
-        return versions[-1]
+        """Return the newest version of an instrument, or raise NotFound or InstrumentKeyNotAvailable."""
+        return self.get(key, None)
 
     def versions(self, key: str) -> list[Instrument]:
         """Return every version of an instrument, oldest first."""
-        found = [i for i in self.instruments if i.key == key]
-        return sorted(found, key=lambda i: tuple(int(part) for part in i.version.split(".")))
+        return list(self._by_key.get(key, ()))
 
     def get(self, key: str, version: str | None) -> Instrument:
-        """Return one version (the newest for None), or raise NotFound."""
-        if version is None:
-            return self.latest(key)
-        for instrument in self.versions(key):
-            if instrument.version == version:
+        """Return one version (the newest for None), or raise NotFound or InstrumentKeyNotAvailable."""
+        versions = self._by_key.get(key, ())
+        for instrument in reversed(versions):
+            if version in {None, instrument.version}:
                 return instrument
+        unavailable = self.unavailable(key)
+        if unavailable is not None:
+            raise InstrumentKeyNotAvailable(f"the scoring key of {key} is not available: {unavailable.reason}")
         raise NotFound(key)
 
     def listed(self) -> list[Instrument]:
         """Return the newest version of every instrument, by key."""
-        return [self.latest(key) for key in sorted({i.key for i in self.instruments})]
+        return [self._by_key[key][-1] for key in sorted(self._by_key)]
 
+    def unavailable(self, key: str) -> Unavailable | None:
+        """Return what is known of an instrument whose key is not available; None when it is, or is unknown."""
+        return None if key in self._by_key else next((one for one in self.known if one.key == key), None)
 
-def definition_schema() -> dict[str, Any]:
-    """Return the JSON Schema that every definition follows."""
-    text = resources.files("app.instruments").joinpath("definition.schema.json").read_text("utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+    def listed_unavailable(self) -> list[Unavailable]:
+        """Return every known instrument that no definition makes available, by key."""
+        return sorted((one for one in self.known if one.key not in self._by_key), key=lambda one: one.key)
+
+    def texts_of(self, instrument: Instrument) -> list[Texts]:
+        """Return the texts of an instrument beside those in its definition, by language."""
+        found = [one for one in self.texts if (one.instrument, one.version) == (instrument.key, instrument.version)]
+        return sorted(found, key=lambda one: one.locale)
+
+    def locales(self, instrument: Instrument) -> list[str]:
+        """Return the languages that an instrument can be told in, its definition's own first."""
+        own = [instrument.language] if instrument.language else []
+        return own + [one.locale for one in self.texts_of(instrument)]
+
+    def told(self, instrument: Instrument, locale: str | None) -> Instrument:
+        """Return an instrument in a language; without one, in its own, else in any it has."""
+        found = {one.locale: one for one in self.texts_of(instrument)}
+        if locale not in found and not instrument.language:
+            locale = min(found, default=None)
+        return in_words(instrument, found[locale]) if locale in found else instrument
 
 
 @lru_cache(maxsize=1)
 def shipped() -> Catalog:
-    """Read the definitions that come with the service."""
+    """Read the definitions and texts that come with the service."""
     folder = resources.files("app.instruments").joinpath("definitions")
-    files = sorted(
-        (f for key in folder.iterdir() if key.is_dir() for f in key.iterdir() if f.name.endswith(".yaml")),
-        key=str,
-    )
-    return Catalog(tuple(read_definition(f.read_text("utf-8")) for f in files))
+    return _with_folder(Catalog((), known=read_unavailable()), *read_folder(folder))
 
 
-def read_definition(text: str) -> Instrument:
-    """Build an instrument from the text of its definition, or raise DefinitionFault with every fault found."""
-    try:
-        data = load_strict(text)
-    except yaml.YAMLError as error:
-        raise DefinitionFault(f"not readable: {error}") from error
-    faults = [
-        f"{'/'.join(str(part) for part in error.absolute_path) or '(top)'}: {error.message}"
-        for error in Draft202012Validator(definition_schema()).iter_errors(data)
-    ] or _rule_faults(data)
-    if faults:
-        raise DefinitionFault("; ".join(faults))
-    return _build(data)
+def open_catalog(instruments_dir: Path | None) -> Catalog:
+    """Read what is shipped and, over it, a site's own folder; DefinitionFault names every fault of every file."""
+    if instruments_dir is None:
+        return shipped()
+    if not instruments_dir.is_dir():
+        raise DefinitionFault("ALLIANCE_INSTRUMENTS_DIR: there is no such folder")
+    return _with_folder(shipped(), *read_folder(instruments_dir))
 
 
-def digest(data: dict[str, Any]) -> str:
-    """Digest a definition's content: the same for the same facts, whatever the layout of the file."""
-    canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"sha256:{sha256(canonical.encode()).hexdigest()}"
+def _with_folder(base: Catalog, files: list[Named], faults: list[str]) -> Catalog:
+    found = list(faults)
+    definitions = [file for file in files if file.locale is None]
+    instruments = [*base.instruments, *_definitions(base, definitions, found)]
+
+    def find(key: str, version: str) -> Instrument | None:
+        return next((i for i in instruments if (i.key, i.version) == (key, version)), None)
+
+    texts = {(one.instrument, one.version, one.locale): one for one in base.texts}
+    for file in files:
+        if file.locale is not None:
+            read = check_texts(file.text, find)
+            found += [f"{file.name}: {fault.sentence}" for fault in read.faults]
+            if read.value is not None:
+                found += _misplaced(file, read.value.instrument, read.value.version, read.value.locale)
+                found += _add(texts, read.value, file)
+    if found:
+        raise DefinitionFault("\n".join(found))
+    return Catalog(tuple(instruments), texts=tuple(texts.values()), known=base.known)
 
 
-def _rule_faults(data: dict[str, Any]) -> list[str]:
-    """List what the schema can't say: ids that repeat or that nothing declares."""
-    scored = [item["id"] for item in data["items"]]
-    ids = scored + [item["id"] for item in data.get("focus", [])]
-    component_keys = [c["key"] for c in data["components"]]
-    keys = component_keys + [r["key"] for r in data.get("rollups", [])]
-    used = [i for c in data["components"] for i in c["items"]]
-    minimum = data["missing_rule"]["minimum"]
-    named = [] if minimum == "standard" else list(minimum)
-    labels = data["scale"].get("labels", {})
-    span = [str(v) for v in range(int(data["scale"]["min"]), int(data["scale"]["max"]) + 1)]
-    stages = [item["stage"] for item in data.get("focus", [])]
-    sizes = _sizes(data)
-    rules = [
-        (len(ids) != len(set(ids)), "items: an id stands twice"),
-        (len(keys) != len(set(keys)) or "total" in keys, "components: a key stands twice"),
-        (bool(set(used) - set(scored)), "components: an item that is not declared"),
-        (bool(used) and set(used) != set(scored), "components: a scored item that no component has"),
-        (len(used) != len(set(used)), "components: an item in two components"),
-        (bool(set(data.get("reversed", [])) - set(scored)), "reversed: an item that is not declared"),
-        (any(set(r["of"]) - set(component_keys) for r in data.get("rollups", [])), "rollups: no such component"),
-        (bool(set(named) - {*keys, "total"}), "missing_rule: no such component"),
-        (any(minimum[key] > sizes.get(key, 0) for key in named), "missing_rule: more answers needed than items"),
-        (stages not in ([], list(_STAGES)), "focus: one item for each stage, in their order"),
-        (not all(type(data["scale"][end]) is int for end in ("min", "max")), "scale: min and max are integers"),
-        (data["scale"]["min"] >= data["scale"]["max"], "scale: min must be below max"),
-        (bool(labels) and list(labels) != span, "scale: one label for every value, in order"),
-    ]
-    return [says for broken, says in rules if broken]
+def _definitions(base: Catalog, files: Iterable[Named], faults: list[str]) -> list[Instrument]:
+    """Read definitions; one that says another thing under a name that is taken is a fault."""
+    there = {(i.key, i.version): i.digest for i in base.instruments}
+    added = []
+    for file in files:
+        read = check_definition(file.text)
+        faults += [f"{file.name}: {fault.sentence}" for fault in read.faults]
+        if read.value is None:
+            continue
+        faults += _misplaced(file, read.value.key, read.value.version, None)
+        taken = there.get((read.value.key, read.value.version))
+        if taken is None:
+            added.append(read.value)
+        elif taken != read.value.digest:
+            faults.append(
+                f"{file.name}: {read.value.key} {read.value.version} is shipped with other content; "
+                "give yours a version of its own, such as the next one, for stored scores name the shipped one"
+            )
+    return added
 
 
-def _sizes(data: dict[str, Any]) -> dict[str, int]:
-    """Count the items of each component, rollup and the total."""
-    sizes = {c["key"]: len(c["items"]) for c in data["components"]}
-    rollups = {r["key"]: sum(sizes.get(key, 0) for key in r["of"]) for r in data.get("rollups", [])}
-    return sizes | rollups | {"total": len(data["items"])}
+def _misplaced(file: Named, key: str, version: str, locale: str | None) -> list[str]:
+    if (file.key, file.version, file.locale) == (key, version, locale):
+        return []
+    belongs = f"{key}/{version}.{locale}.yaml" if locale else f"{key}/{version}.yaml"
+    return [f"{file.name}: what it says belongs into {belongs}; move it, or mend what it says"]
 
 
-def _build(data: dict[str, Any]) -> Instrument:
-    scale = data["scale"]
-    labels = scale.get("labels", {})
-    options = tuple(Option(value=v, label=labels.get(str(v))) for v in range(scale["min"], scale["max"] + 1))
-    components = _components(data)
-    return Instrument(
-        key=InstrumentKey(data["key"]),
-        version=data["version"],
-        digest=digest(data),
-        title=data["title"],
-        language=data.get("language"),
-        raters=tuple(data["raters"]),
-        minimum=scale["min"],
-        maximum=scale["max"],
-        divisor=scale.get("divisor", 1),
-        convention=data["convention"],
-        items=_items(data, options),
-        components=components,
-        missing_rule=_missing_rule(data, components),
-        key_status=data["key_status"],
-        validated=data["validated"],
-        license=data["license"],
-        notes=tuple(data.get("notes", [])),
-        sources=tuple(Source(says=s["says"], doi=s.get("doi")) for s in data["sources"]),
-        instructions=data.get("instructions", {}),
-    )
-
-
-def _items(data: dict[str, Any], options: tuple[Option, ...]) -> tuple[Item, ...]:
-    turned = set(data.get("reversed", []))
-    scored = [
-        Item(id=i["id"], role="scored", text=i.get("text"), reversed=i["id"] in turned, stage=None, options=options)
-        for i in data["items"]
-    ]
-    focus = [
-        Item(id=i["id"], role="focus", text=i["text"], reversed=False, stage=i["stage"], options=options)
-        for i in data.get("focus", [])
-    ]
-    return (*scored, *focus)
-
-
-def _components(data: dict[str, Any]) -> tuple[Component, ...]:
-    parts = [
-        Component(key=c["key"], kind="component", facets=tuple(c["facet"]), items=tuple(map(ItemId, c["items"])))
-        for c in data["components"]
-    ]
-    by_key = {part.key: part for part in parts}
-    rollups = [
-        Component(key=r["key"], kind="rollup", facets=(), items=tuple(i for key in r["of"] for i in by_key[key].items))
-        for r in data.get("rollups", [])
-    ]
-    everything = tuple(ItemId(item["id"]) for item in data["items"])
-    return (*parts, *rollups, Component(key="total", kind="total", facets=(), items=everything))
-
-
-def _missing_rule(data: dict[str, Any], components: tuple[Component, ...]) -> MissingRule:
-    rule = data["missing_rule"]
-    stated = {} if rule["minimum"] == "standard" else rule["minimum"]
-    return MissingRule(
-        minimum={c.key: stated.get(c.key, standard_minimum(len(c.items))) for c in components},
-        total_needs_components=rule["total_needs_components"],
-        source=rule["source"],
-    )
+def _add(texts: dict[tuple[str, str, str], Texts], new: Texts, file: Named) -> list[str]:
+    """Add texts; a site's checked ones take the place of a shipped draft, and nothing else is replaced."""
+    place = (new.instrument, new.version, new.locale)
+    old = texts.get(place)
+    if old is not None and old.digest != new.digest and (old.status, new.status) != ("draft", "checked"):
+        says = f"texts in {new.locale} are shipped already"
+        return [f"{file.name}: {says}; only checked texts take the place of a shipped draft"]
+    texts[place] = new
+    return []

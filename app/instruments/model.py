@@ -14,7 +14,8 @@ ItemId = NewType("ItemId", str)
 Rater = Literal["client", "therapist", "observer", "parent"]
 Convention = Literal["mean", "sum"]
 KeyStatus = Literal["own", "verified", "secondary", "recall"]
-ItemRole = Literal["scored", "focus", "safety"]
+ItemRole = Literal["scored", "focus", "beside", "safety"]
+Direction = Literal["below", "at_or_below", "above", "at_or_above"]
 Facet = Literal["bond", "task", "goal", "other"]
 
 
@@ -40,7 +41,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One question. Items of the role `focus` or `safety` never enter a score."""
+    """One question. Only items of the role `scored` enter a score; the topic is that of an item reported beside."""
 
     id: ItemId
     role: ItemRole
@@ -48,6 +49,7 @@ class Item:
     reversed: bool
     stage: str | None
     options: tuple[Option, ...]
+    topic: str | None = None
 
     def accepts(self, answer: Answer) -> bool:
         """Say whether the answer is one of the options, unanswered or "does not apply"."""
@@ -88,6 +90,16 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutOff:
+    """A published cut-off of this instrument, in the value of its component; it holds for no other instrument."""
+
+    component: str
+    value: float
+    direction: Direction
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentRef:
     """What every score names: the instrument, its version and the digest of its definition."""
 
@@ -119,6 +131,7 @@ class Instrument:
     notes: tuple[str, ...]
     sources: tuple[Source, ...]
     instructions: dict[str, str]
+    cut_offs: tuple[CutOff, ...] = ()
 
     @property
     def ref(self) -> InstrumentRef:
