@@ -30,6 +30,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
             database_url=settings.database_url,
             secrets_dir=settings.secrets_dir,
             make_secrets=settings.env == "development",
+            instruments_dir=settings.instruments_dir,
         )
     service = runtime
 

@@ -28,3 +28,7 @@ class Settings(BaseSettings):
         default=Path("var/secrets"),
         description="Holds `api-key-pepper`, `reference-key` and `content-key`, each a file of 64 hexadecimal digits.",
     )
+    instruments_dir: Path | None = Field(
+        default=None,
+        description="A site's own definitions and texts, laid out as KEY/VERSION.yaml and KEY/VERSION.LOCALE.yaml.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -50,12 +51,13 @@ def _settings(settings: Settings) -> dict[str, str]:
 
 async def _checks(settings: Settings) -> list[tuple[str, str]]:
     """Check the catalogues, the secrets and the database; the second part says what is wrong, or nothing."""
-    from app.instruments.catalog import shipped
+    from app.instruments.catalog import open_catalog
     from app.stages.advice import shipped_advice
     from app.storage.keyring import open_keyring
 
     found = []
-    for name, check in (("instruments", shipped), ("recommendations", shipped_advice)):
+    own = partial(open_catalog, settings.instruments_dir)
+    for name, check in (("instruments", own), ("recommendations", shipped_advice)):
         try:
             check()
             found.append((name, ""))

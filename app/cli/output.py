@@ -13,6 +13,7 @@ import typer
 from app.errors import AllianceError
 
 if TYPE_CHECKING:
+    from app.instruments.catalog import Catalog
     from app.settings import Settings
     from app.storage.runtime import Runtime
 
@@ -67,6 +68,16 @@ def read_settings() -> Settings:
         raise fail(f"the setting {names} can't be used") from None
 
 
+def read_catalog() -> Catalog:
+    """Read the instruments, a site's own among them, or say every fault of every file."""
+    from app.instruments.catalog import open_catalog
+
+    try:
+        return open_catalog(read_settings().instruments_dir)
+    except AllianceError as error:
+        raise fail(str(error)) from None
+
+
 def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
     """Open the runtime, run one piece of work, close, and turn errors into sentences."""
     from app.storage.migrate import is_current
@@ -79,6 +90,7 @@ def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
             database_url=settings.database_url,
             secrets_dir=settings.secrets_dir,
             make_secrets=settings.env == "development",
+            instruments_dir=settings.instruments_dir,
         )
         try:
             if not await is_current(runtime.database):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.output import AsJson, fail, print_json, print_table
+from app.cli.output import AsJson, fail, print_json, print_table, read_catalog
 
 
 def score(
@@ -20,17 +20,18 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score one set of answers."""
-    from app.errors import InvalidSubmission, NotFound
-    from app.instruments.catalog import shipped
+    from app.errors import InstrumentKeyNotAvailable, InvalidSubmission, NotFound
     from app.instruments.model import check_answers
     from app.scoring.score import Score
     from app.scoring.score import score as score_answers
 
     try:
-        instrument = shipped().latest(key)
+        instrument = read_catalog().latest(key)
         scores = score_answers(instrument, check_answers(instrument, _read(answers)))
     except NotFound:
         raise fail(f"no instrument {key}") from None
+    except InstrumentKeyNotAvailable as error:
+        raise fail(str(error)) from None
     except InvalidSubmission as error:
         places = ", ".join(f"{fault.pointer} {fault.code}" for fault in error.faults)
         raise fail(f"these answers can't be scored: {places}") from None

@@ -74,6 +74,7 @@ async def _check(settings: Settings) -> bool:
             database_url=settings.database_url,
             secrets_dir=settings.secrets_dir,
             make_secrets=settings.env == "development",
+            instruments_dir=settings.instruments_dir,
         )
     except AllianceError as error:
         raise fail(str(error)) from None

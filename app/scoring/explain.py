@@ -115,10 +115,12 @@ def _item_step(instrument: Instrument, item_id: ItemId, answer: Answer) -> ItemS
 def _counting(instrument: Instrument, result: Score, items: tuple[ItemStep, ...]) -> tuple[Step, ...]:
     counted = [step.counted for step in items if step.counted is not None]
     added = " + ".join(map(str, counted))
-    mean, low, high = _short(result.mean), instrument.minimum, instrument.maximum
+    mean, low, high = _short(result.mean), _short(instrument.lowest), _short(instrument.highest)
     top = f"({added})" if len(counted) > 1 else added
+    divisor = instrument.divisor
+    below = f"({result.answered} x {divisor})" if divisor > 1 else str(result.answered)
     return (
-        Step(name="mean", says=f"mean = {top} / {result.answered} = {mean}", value=result.mean),
+        Step(name="mean", says=f"mean = {top} / {below} = {mean}", value=result.mean),
         Step(name="sum", says=f"sum = {result.items} x {mean} = {_short(result.sum)}", value=result.sum),
         Step(
             name="pomp",

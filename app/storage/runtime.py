@@ -10,7 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from app.instruments.catalog import Catalog, shipped
+from app.instruments.catalog import Catalog, open_catalog
 from app.storage.database import Database, open_database
 from app.storage.flights import Flights
 from app.storage.keyring import KeyRing, open_keyring
@@ -33,10 +33,12 @@ class Runtime:
     flights: Flights = field(default_factory=Flights)
 
 
-def open_runtime(*, database_url: str, secrets_dir: Path, make_secrets: bool) -> Runtime:
+def open_runtime(
+    *, database_url: str, secrets_dir: Path, make_secrets: bool, instruments_dir: Path | None = None
+) -> Runtime:
     """Open the database and the secrets; nothing is connected before it is needed."""
     return Runtime(
         database=open_database(database_url),
         keys=open_keyring(secrets_dir, make=make_secrets),
-        catalog=shipped(),
+        catalog=open_catalog(instruments_dir),
     )
