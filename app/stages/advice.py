@@ -1,4 +1,8 @@
-"""The advice catalogue: everything that may be recommended, read once and checked against its JSON Schema."""
+"""The advice catalogues: everything that may be recommended, read once and checked against their JSON Schema.
+
+A released catalogue is never edited, only superseded: what is stored of a recommendation is the catalogue's version and
+the id of the entry, and its words are looked up here, in the language of whoever reads it.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,13 @@ Practice = Literal[
 ]
 Target = Literal["stage", "ending", "practice"]
 Evidence = Literal["design", "recall", "secondary", "verified"]
+TextStatus = Literal["checked", "draft"]
+
+#: The language in which everything was first written, and which stands in for one that is not there.
+FALLBACK_LANGUAGE = "en"
+
+#: Where the catalogues stand, one file for each version.
+FOLDER = "advice_catalogues"
 
 #: What an entry may apply to, and what must all have at least one entry.
 TARGETS: Mapping[Target, tuple[str, ...]] = {
@@ -40,18 +51,27 @@ TARGETS: Mapping[Target, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceText:
+    """The words of one entry in one language. A `draft` was not yet checked by a second speaker of the language."""
+
+    title: str
+    text: str
+    source: str
+    language: str
+    status: TextStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """One entry: what it applies to, and its texts by language code."""
+    """One entry: what it applies to, and its words by language code."""
 
     id: str
     target: Target
     applies_to: str
     practice: Practice
-    title: Mapping[str, str]
-    text: Mapping[str, str]
     evidence: Evidence
-    source: str
     review_after_sessions: int
+    words: Mapping[str, AdviceText]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +82,17 @@ class AdviceCatalogue:
     entries: tuple[Advice, ...]
     by_component: Mapping[str, Practice]
     by_facet: Mapping[str, Practice]
+
+    def entry(self, advice_id: str) -> Advice:
+        """Return the entry of an id, or raise CatalogueFault: a stored id must be found again."""
+        for advice in self.entries:
+            if advice.id == advice_id:
+                return advice
+        raise CatalogueFault(f"advice catalogue {self.version} has no entry {advice_id}")
+
+    def for_practice(self, practice: Practice) -> tuple[Advice, ...]:
+        """Return the advice on a practice."""
+        return self._applying("practice", practice)
 
     def for_stage(self, stage: StageName) -> tuple[Advice, ...]:
         """Return the advice of a stage, the most useful first."""
@@ -75,7 +106,7 @@ class AdviceCatalogue:
         """Return the advice for a component: by its key, else by the first facet that has a practice, else none."""
         by_facet = (self.by_facet[facet] for facet in component.facets if facet in self.by_facet)
         practice = self.by_component.get(component.key) or next(by_facet, None)
-        return () if practice is None else self._applying("practice", practice)
+        return () if practice is None else self.for_practice(practice)
 
     def _applying(self, target: Target, name: str) -> tuple[Advice, ...]:
         return tuple(e for e in self.entries if e.target == target and e.applies_to == name)
@@ -88,9 +119,70 @@ def advice_schema() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
+def released_advice() -> Mapping[str, AdviceCatalogue]:
+    """Read every catalogue that comes with the service: version -> catalogue, the oldest first.
+
+    Raises
+    ------
+    CatalogueFault
+        For a catalogue with a fault, or one whose version is not the name of its file.
+    """
+    files = [f for f in resources.files("app.stages").joinpath(FOLDER).iterdir() if f.name.endswith(".yaml")]
+    read = {f.name.removesuffix(".yaml"): read_advice(f.read_text("utf-8")) for f in files}
+    for name, catalogue in read.items():
+        if name != catalogue.version:
+            raise CatalogueFault(f"advice catalogue {catalogue.version} stands in the file of {name}")
+    return dict(sorted(read.items(), key=lambda pair: tuple(int(part) for part in pair[0].split("."))))
+
+
 def shipped_advice() -> AdviceCatalogue:
-    """Read the catalogue that comes with the service."""
-    return read_advice(_packaged("advice.yaml"))
+    """Return the newest catalogue: what is recommended comes from it."""
+    return list(released_advice().values())[-1]
+
+
+def stored_advice(catalogue: str, advice_id: str) -> Advice:
+    """Find an entry again that something stored names, in the version it was recommended from.
+
+    Raises
+    ------
+    CatalogueFault
+        For a version or an id that was never released.
+    """
+    found = released_advice().get(catalogue)
+    if found is None:
+        raise CatalogueFault(f"no advice catalogue {catalogue}")
+    return found.entry(advice_id)
+
+
+def advice_text(catalogue: str, advice_id: str, language: str) -> AdviceText:
+    """Look up the words of an entry.
+
+    Parameters
+    ----------
+    catalogue, advice_id
+        The version and the id that a stored recommendation names.
+    language
+        A language code, with or without a region (`de`, `de-AT`). One that is not there is answered in English.
+
+    Returns
+    -------
+    AdviceText
+        With the language that it is really in, and whether that translation was checked.
+
+    Raises
+    ------
+    CatalogueFault
+        For a version or an id that was never released.
+
+    Examples
+    --------
+    >>> advice_text("1.0.0", "practice.be_genuine", "de-AT").title
+    'Echt und da sein'
+    >>> advice_text("1.0.0", "practice.be_genuine", "fr").title
+    'Be genuine and present'
+    """
+    words = stored_advice(catalogue, advice_id).words
+    return words.get(language.partition("-")[0].lower(), words[FALLBACK_LANGUAGE])
 
 
 def read_advice(text: str) -> AdviceCatalogue:
@@ -110,7 +202,8 @@ def read_advice(text: str) -> AdviceCatalogue:
     ------
     CatalogueFault
         Naming every fault of the format, or, where the format is sound, every broken rule: an id that stands twice, a
-        stage, ending, facet or practice that does not exist, one without advice, or advice that could never be shown.
+        stage, ending, facet or practice that does not exist, one without advice, a text that is missing in one of the
+        languages or stands in another one, or advice that could never be shown.
 
     References
     ----------
@@ -118,7 +211,7 @@ def read_advice(text: str) -> AdviceCatalogue:
 
     Examples
     --------
-    >>> [advice.id for advice in read_advice(_packaged("advice.yaml")).for_ending("dropout")]
+    >>> [advice.id for advice in read_advice(_packaged(FOLDER, "1.0.0.yaml")).for_ending("dropout")]
     ['ending.dropout.leave_the_door_open']
     """
     try:
@@ -133,7 +226,7 @@ def read_advice(text: str) -> AdviceCatalogue:
         raise CatalogueFault("; ".join(faults))
     return AdviceCatalogue(
         version=data["version"],
-        entries=tuple(_advice(entry) for entry in data["entries"]),
+        entries=tuple(_advice(entry, data["languages"]) for entry in data["entries"]),
         by_component=data["practice_of"]["component"],
         by_facet=data["practice_of"]["facet"],
     )
@@ -141,7 +234,12 @@ def read_advice(text: str) -> AdviceCatalogue:
 
 def _rule_faults(data: dict[str, Any]) -> list[str]:
     """List what the schema can't say."""
-    return [*_entry_faults(data["entries"]), *_mapping_faults(data["practice_of"]), *_gaps(data["entries"])]
+    return [
+        *_entry_faults(data["entries"]),
+        *_language_faults(data["entries"], set(data["languages"])),
+        *_mapping_faults(data["practice_of"]),
+        *_gaps(data["entries"]),
+    ]
 
 
 def _entry_faults(entries: list[dict[str, Any]]) -> list[str]:
@@ -155,6 +253,16 @@ def _entry_faults(entries: list[dict[str, Any]]) -> list[str]:
         *(f"{i}: no such practice: {p}" for i, _, _, p in applied if p not in TARGETS["practice"]),
         *(f"{i}: applies to another practice" for i, target, name, p in applied if target == "practice" and name != p),
         *(f"{target} {name}: two entries with the practice {p}" for (target, name, p), n in shown.items() if n > 1),
+    ]
+
+
+def _language_faults(entries: list[dict[str, Any]], languages: set[str]) -> list[str]:
+    """List every text that is missing in a language of the head, and every language that the head does not know."""
+    return [
+        f"{e['id']}: {part} {'missing in' if language in languages else 'in an undeclared language:'} {language}"
+        for e in entries
+        for part in ("title", "text", "source")
+        for language in sorted(languages ^ set(e[part]))
     ]
 
 
@@ -185,20 +293,27 @@ def _target(entry: dict[str, Any]) -> tuple[Target, str]:
     return target, name
 
 
-def _advice(entry: dict[str, Any]) -> Advice:
+def _advice(entry: dict[str, Any], languages: dict[str, Any]) -> Advice:
     target, name = _target(entry)
     return Advice(
         id=entry["id"],
         target=target,
         applies_to=name,
         practice=entry["practice"],
-        title=entry["title"],
-        text=entry["text"],
         evidence=entry["evidence"],
-        source=entry["source"],
         review_after_sessions=entry["review_after_sessions"],
+        words={
+            language: AdviceText(
+                title=entry["title"][language],
+                text=entry["text"][language],
+                source=entry["source"][language],
+                language=language,
+                status=head["status"],
+            )
+            for language, head in languages.items()
+        },
     )
 
 
-def _packaged(name: str) -> str:
-    return resources.files("app.stages").joinpath(name).read_text("utf-8")
+def _packaged(*names: str) -> str:
+    return resources.files("app.stages").joinpath(*names).read_text("utf-8")

@@ -8,28 +8,22 @@ filler.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getdoc
 from typing import ClassVar
 
-from app.instruments.model import Component, Instrument
-from app.scoring.score import AnyScore, Score
+from app.instruments.model import Answer, Instrument, ItemId
+from app.scoring.score import AnyScore
 from app.stages.advice import Advice, shipped_advice
 from app.stages.model import NAMED_FROM, STAGES, StageEstimate
+from app.stages.weaker import Yardstick, weaker
 
 #: More than this is noise to somebody between two sessions.
 AT_MOST = 3
 
-#: Rule 11 of science.md while no standard error of measurement is known: 15 % of the range, from 3 items upwards.
-WEAKER_BY_POMP = 15.0
-WEAKER_FROM_ITEMS = 3
-
-#: POMPs are quotients: a difference of exactly 15 may come out a hair above it, and must not count as more.
-ROUNDING = 1e-9
-
-#: Texts are kept by language code; English is the only one so far.
-LANGUAGE = "en"
+#: On 1 to 5: "not at all" and "a little" to a line that says that boundaries were kept.
+BOUNDARY_LOW = 2.0
 
 _DESIGN = "Design choice of this project, not validated"
 
@@ -38,8 +32,9 @@ _DESIGN = "Design choice of this project, not validated"
 class Because:
     """A reason: the rule, and what it looked at.
 
-    `value` is the probability of the stage, or how far the component lies below the others in POMP; `threshold` is what
-    it was held against. Both are None where something was simply reported.
+    `value` is what the rule found and `threshold` what it was held against: the probability of the stage, which must
+    reach it; how far the component lies below the others in POMP, which must exceed it; the answer to an item on
+    boundaries, which must not be above it. Both are None where something was simply reported.
     """
 
     rule: str
@@ -51,25 +46,26 @@ class Because:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """A prompt for a conversation, never a judgement: what to do, why, on what evidence, and when to look again."""
+    """A prompt for a conversation, never a judgement: which entry of which catalogue, and why.
+
+    Words, practice, evidence and when to look again stand in that version of the catalogue (`stored_advice`), so that
+    what is kept is small and can be read in any language.
+    """
 
     id: str
-    practice: str
-    title: str
-    text: str
+    catalogue: str
     because: tuple[Because, ...]
-    evidence: str
-    source: str
-    review_after_sessions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What the rules look at: one form's scores, and the stage of its episode."""
+    """What the rules look at: one form's answers and scores, and the stage of its episode."""
 
     instrument: Instrument
     scores: Sequence[AnyScore]
+    answers: Mapping[ItemId, Answer]
     stage: StageEstimate | None
+    sems: Mapping[str, float] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,36 +111,57 @@ class EndingReported(Rule):
             yield Proposal(advice=advice, because=because)
 
 
+class BoundaryLow(Rule):
+    """A client who says that a boundary was not kept answers for one item; no mean of several may hide it.
+
+    It is about being able to say no and about clear roles, and a prompt to ask. A violation is a safeguarding matter
+    with a way of its own and never comes through here. A therapist's guess at what the client felt is not a report.
+    """
+
+    id = "boundaries.item_low"
+    source = f"{_DESIGN}; the article's tip to respect boundaries."
+
+    def proposals(self, case: Case) -> Iterator[Proposal]:
+        """Propose the practice for each item on boundaries that a client answered with 1 or 2."""
+        if case.instrument.raters != ("client",):
+            return
+        for item in case.instrument.items:
+            answer = case.answers.get(item.id)
+            asks = getattr(item, "role", None) == "beside" and getattr(item, "topic", None) == "boundaries"
+            if not asks or not isinstance(answer, int) or answer > BOUNDARY_LOW:
+                continue
+            because = Because(
+                rule=self.id, component=None, items=(item.id,), value=float(answer), threshold=BOUNDARY_LOW
+            )
+            for advice in shipped_advice().for_practice("respect_boundaries"):
+                yield Proposal(advice=advice, because=because)
+
+
 class ComponentWeaker(Rule):
     """A component far below the others may say what to talk about, but the lowest of several is mostly chance.
 
-    So it is named only beyond 15 POMP below the mean of the others and only when at least three of its items were
-    answered: on short forms the lowest component of a simulated client was the right one in 24 % of sessions.
+    So it is named only beyond error: the known error of measurement, or else the noise of the form itself and 15 POMP
+    (`weaker` says how). On short forms the lowest component of a simulated client was the right one in 24 % of
+    sessions.
     """
 
     id = "component.weaker"
     source = f"{_DESIGN}; rule 11 of the project's science page."
 
+    #: The names that are stored, with their versions. Version 1 of `component.weaker` named from 15 POMP alone.
+    names: ClassVar[Mapping[Yardstick, str]] = {"spread": "component.weaker.2", "sem": "component.weaker.sem.1"}
+
     def proposals(self, case: Case) -> Iterator[Proposal]:
         """Propose the practice of each weaker component, the weakest first."""
-        scored = list(_scored_components(case))
-        gaps = [
-            (below, component, score)
-            for component, score in scored
-            if (below := _below_others(score, [s for _, s in scored if s is not score])) is not None
-        ]
-        for below, component, score in sorted(gaps, key=lambda gap: gap[2].pomp):
-            # What was answered counts, not what was asked: a definition may let one answer of four stand for the rest.
-            if score.answered < WEAKER_FROM_ITEMS or below <= WEAKER_BY_POMP + ROUNDING:
-                continue
+        for found in weaker(case.instrument, scores=case.scores, answers=case.answers, sems=case.sems):
             because = Because(
-                rule=self.id,
-                component=component.key,
-                items=tuple(component.items),
-                value=below,
-                threshold=WEAKER_BY_POMP,
+                rule=self.names[found.yardstick],
+                component=found.component.key,
+                items=tuple(found.component.items),
+                value=found.below,
+                threshold=found.threshold,
             )
-            for advice in shipped_advice().for_component(component):
+            for advice in shipped_advice().for_component(found.component):
                 yield Proposal(advice=advice, because=because)
 
 
@@ -174,11 +191,16 @@ class StageNamed(Rule):
 
 
 #: Every rule, the most urgent first.
-RULES: tuple[Rule, ...] = (EndingReported(), ComponentWeaker(), StageNamed())
+RULES: tuple[Rule, ...] = (EndingReported(), BoundaryLow(), ComponentWeaker(), StageNamed())
 
 
 def recommend(
-    instrument: Instrument, *, scores: Sequence[AnyScore], stage: StageEstimate | None
+    instrument: Instrument,
+    *,
+    scores: Sequence[AnyScore],
+    answers: Mapping[ItemId, Answer],
+    stage: StageEstimate | None,
+    sems: Mapping[str, float] | None = None,
 ) -> tuple[Recommendation, ...]:
     """Recommend what to talk about next.
 
@@ -188,15 +210,24 @@ def recommend(
         The definition of the form; it tells components from rollups and the total.
     scores
         The scores of one form of that instrument, from one rater. Components that were not scored are not looked at.
+    answers
+        The checked answers that the scores were counted from.
     stage
         The stage of the episode at this session, or None where it was not estimated.
+    sems
+        Component -> standard error of measurement [POMP, > 0], where a norm or a definition brings them; see `weaker`.
 
     Returns
     -------
     tuple of Recommendation
-        None to three, the most urgent first: the reported ending; components weaker than the mean of the others
-        [by more than 15 POMP, 3 answered items at least], the weakest first; the stage, when it is named and no ending
-        was reported. Empty when there is nothing to say.
+        None to three, the most urgent first: the reported ending; a client's low answer to an item on boundaries
+        [1 or 2 of 5]; components weaker than the mean of the others beyond error, the weakest first; the stage, when it
+        is named and no ending was reported. Empty when there is nothing to say.
+
+    Raises
+    ------
+    ValueError
+        For a standard error that is not a positive number.
 
     Notes
     -----
@@ -213,10 +244,11 @@ def recommend(
     >>> from app.scoring.score import score
     >>> wai = shipped().latest("wai-sr")
     >>> low_bond = {item.id: 2 if item.id in {"3", "5", "7", "9"} else 4 for item in wai.items}
-    >>> [(r.practice, r.because[0].value) for r in recommend(wai, scores=score(wai, low_bond), stage=None)]
-    [('build_trust', 50.0)]
+    >>> given = recommend(wai, scores=score(wai, low_bond), answers=low_bond, stage=None)
+    >>> [(r.id, r.catalogue, r.because[0].value) for r in given]
+    [('practice.build_trust', '1.0.0', 50.0)]
     """
-    case = Case(instrument=instrument, scores=scores, stage=stage)
+    case = Case(instrument=instrument, scores=scores, answers=answers, stage=stage, sems=sems)
     by_practice: dict[str, list[Proposal]] = {}
     for rule in RULES:
         for proposal in rule.proposals(case):
@@ -224,27 +256,9 @@ def recommend(
     return tuple(_recommendation(proposals) for proposals in by_practice.values())[:AT_MOST]
 
 
-def _scored_components(case: Case) -> Iterator[tuple[Component, Score]]:
-    for score in case.scores:
-        component = case.instrument.component(score.component)
-        if isinstance(score, Score) and component is not None and component.kind == "component":
-            yield component, score
-
-
-def _below_others(score: Score, others: list[Score]) -> float | None:
-    """Tell by how many POMP a component lies below the mean of the others; None when there are no others."""
-    return sum(other.pomp for other in others) / len(others) - score.pomp if others else None
-
-
 def _recommendation(proposals: list[Proposal]) -> Recommendation:
-    advice = proposals[0].advice
     return Recommendation(
-        id=advice.id,
-        practice=advice.practice,
-        title=advice.title[LANGUAGE],
-        text=advice.text[LANGUAGE],
+        id=proposals[0].advice.id,
+        catalogue=shipped_advice().version,
         because=tuple(proposal.because for proposal in proposals),
-        evidence=advice.evidence,
-        source=advice.source,
-        review_after_sessions=advice.review_after_sessions,
     )

@@ -63,5 +63,5 @@ def assess(
         scores=scores,
         change=since(scores, earlier),
         stage=stage,
-        recommendations=recommend(instrument, scores=scores, stage=stage.estimate),
+        recommendations=recommend(instrument, scores=scores, answers=answers, stage=stage.estimate),
     )

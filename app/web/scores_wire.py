@@ -9,6 +9,7 @@ from pydantic import Field
 
 from app.change.since import Change, Difference
 from app.scoring.score import AnyScore, Score
+from app.stages.advice import FALLBACK_LANGUAGE, advice_text, stored_advice
 from app.stages.model import MODEL, MODEL_VERSION, STAGES, Basis, StageName, Vector
 from app.stages.panel import StagePanel
 from app.stages.recommend import Recommendation
@@ -119,15 +120,17 @@ class BecauseOut(Out):
     rule: Key
     component: Key | None
     items: Items
-    value: Rounded | None
-    threshold: Rounded | None
+    value: Rounded | None = Field(description="What the rule found; null where something was simply reported.")
+    threshold: Rounded | None = Field(description="What the value was held against; each rule says in which direction.")
 
 
 class RecommendationOut(Out):
     """A prompt for a conversation, never a diagnosis."""
 
     id: Key
+    catalogue_version: Key = Field(description="The version of the advice catalogue that the entry stands in.")
     practice: Key
+    language: Key = Field(description="The language of `title`, `text` and `source`.")
     title: Prose
     text: Prose
     because: Annotated[list[BecauseOut], Field(max_length=10)]
@@ -198,22 +201,26 @@ def probabilities_out(vector: Vector) -> ProbabilitiesOut:
     return ProbabilitiesOut(**dict(zip(STAGES, vector, strict=True)))
 
 
-def recommendation_out(recommendation: Recommendation) -> RecommendationOut:
-    """Map a recommendation."""
+def recommendation_out(recommendation: Recommendation, language: str = FALLBACK_LANGUAGE) -> RecommendationOut:
+    """Map a recommendation, its words in the language if the catalogue has it and in English if not."""
+    advice = stored_advice(recommendation.catalogue, recommendation.id)
+    words = advice_text(recommendation.catalogue, recommendation.id, language)
     return RecommendationOut(
         id=recommendation.id,
-        practice=recommendation.practice,
-        title=recommendation.title,
-        text=recommendation.text,
+        catalogue_version=recommendation.catalogue,
+        practice=advice.practice,
+        language=words.language,
+        title=words.title,
+        text=words.text,
         because=[
             BecauseOut(
                 rule=one.rule, component=one.component, items=list(one.items), value=one.value, threshold=one.threshold
             )
             for one in recommendation.because
         ],
-        evidence=recommendation.evidence,
-        source=recommendation.source,
-        review_after_sessions=recommendation.review_after_sessions,
+        evidence=advice.evidence,
+        source=words.source,
+        review_after_sessions=advice.review_after_sessions,
     )
 
 
