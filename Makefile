@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup serve demo test check format openapi lock clean help
+.PHONY: setup serve demo test test-clients check contract soak-contract format openapi lock clean help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 setup: $(READY) ## make .venv from requirements.lock
 
@@ -29,12 +29,23 @@ demo: $(READY) ## a realistic caseload on a throw-away database, through the pub
 test: $(READY) ## every test, on SQLite and on a PostgreSQL that it brings itself
 	$(BIN)/python -m pytest
 
-check: $(READY) ## everything CI runs: format, lint, types, import contracts, OpenAPI drift, all tests
+test-clients: $(READY) ## clients generated of the OpenAPI document, TypeScript and Python, against the running service
+	$(BIN)/python -m pytest tests/clients
+
+contract: $(READY) ## lint the contract and the image: spectral with the OWASP rules, redocly, hadolint
+	$(BIN)/python -m tests.contract.lint
+
+soak-contract: $(READY) ## schemathesis for long: 50,000 cases on each database, from a seed of its own (SEED=, EXAMPLES=)
+	ALLIANCE_CONTRACT_SEED=$(SEED) ALLIANCE_CONTRACT_EXAMPLES=$(or $(EXAMPLES),2500) \
+		$(BIN)/python -m pytest tests/contract/test_schemathesis.py
+
+check: $(READY) ## everything CI runs: format, lint, types, import contracts, OpenAPI drift and lint, all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python openapi/export.py --check
+	$(MAKE) contract
 	$(MAKE) test
 
 format: $(READY) ## format the code

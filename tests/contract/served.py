@@ -1,0 +1,44 @@
+"""The service as others meet it: a process on loopback, and a key that the command line made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.access.caller import SCOPES
+from tests.cli.conftest import Shell
+from tests.faults.running import RunningService
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """Where it listens, and a key that may do everything."""
+
+    url: str
+    key: str
+
+
+@contextmanager
+def served(database_url: str, folder: Path) -> Iterator[Served]:
+    """Migrate a database, make an organisation with an application, and serve."""
+    shell = Shell(folder)
+
+    def said(*words: str) -> dict[str, str]:
+        done = shell.run(*words, "--json", ALLIANCE_DATABASE_URL=database_url)
+        assert done.code == 0, done.err
+        answer: dict[str, str] = json.loads(done.out)
+        return answer
+
+    said("migrate")
+    organisation = said("orgs", "create", "Clinic")["organisation_id"]
+    scopes = [word for scope in SCOPES for word in ("--scope", scope)]
+    key = said("apps", "create", "ehr", "--org", organisation, *scopes)["api_key"]
+    service = RunningService(database_url, secrets=folder / "secrets", bytecode=folder / "bytecode")
+    service.start()
+    try:
+        yield Served(url=service.url, key=key)
+    finally:
+        service.kill()
