@@ -127,7 +127,7 @@ class BoundaryLow(Rule):
             return
         for item in case.instrument.items:
             answer = case.answers.get(item.id)
-            asks = getattr(item, "role", None) == "beside" and getattr(item, "topic", None) == "boundaries"
+            asks = item.role == "beside" and item.topic == "boundaries"
             if not asks or not isinstance(answer, int) or answer > BOUNDARY_LOW:
                 continue
             because = Because(
