@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
 import yaml
@@ -99,7 +100,7 @@ def read_document(text: str, schema: dict[str, Any], rules: Callable[[Any], Iter
     >>> for fault in read_document("min: low\nmax: 5", schema, lambda data: []).faults:
     ...     print(fault.sentence)
     line 1, column 6: min: 'low' is not a whole number; write digits without quotes or point
-    line 2, column 1: max: unknown field; remove it or mend its name, known here: min
+    line 2, column 1: max: unknown field; remove it or mend its name; known here: min
     """
     loader = StrictLoader(text)
     try:
@@ -198,10 +199,11 @@ def _from_schema(error: ValidationError) -> Iterator[Broken]:
     data: Any = error.instance
     schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
     if error.validator == "additionalProperties":
-        known = ", ".join(schema.get("properties", {}))
+        known = list(schema.get("properties", {}))
         for name in data:
-            if name not in schema.get("properties", {}):
-                do = f"remove it or mend its name, known here: {known}"
+            if name not in known:
+                near = "".join(f", perhaps to {close}" for close in get_close_matches(name, known, n=1))
+                do = f"remove it or mend its name{near}; known here: {', '.join(known)}"
                 yield Broken(path=(*path, name), says="unknown field", do=do, key=True)
     elif error.validator == "required":
         for name in schema["required"]:

@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 from app.instruments.located import Broken, Reading, read_document
-from app.instruments.model import NOT_APPLICABLE, Answer, Instrument, ItemId
+from app.instruments.model import NOT_APPLICABLE, Answer, Instrument, ItemId, answer_document
 from app.scoring.score import AnyScore, NotScored, Score, score
 
 _WORDS: dict[str, Answer] = {"-": None, "n/a": NOT_APPLICABLE}
@@ -138,7 +138,7 @@ def _about(instrument: Instrument, case: Case) -> Iterator[Difference]:
         item = instrument.item(item_id)
         if item is None or not item.accepts(answer):
             known = "no such item" if item is None else f"{instrument.minimum} to {instrument.maximum}"
-            yield Difference(where=where, what=f"answer to {item_id}", expected=answer, counted=known)
+            yield Difference(where=where, what=f"answer to {item_id}", expected=answer_document(answer), counted=known)
     counted = {result.component: as_written(result) for result in score(instrument, case.answers)}
     for component in [*case.expected, *(key for key in counted if key not in case.expected)]:
         expected = _in_full(case.expected[component]) if component in case.expected else {}
