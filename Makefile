@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup serve demo test test-clients check contract soak-contract format openapi lock clean help
+.PHONY: setup serve demo test test-clients bench check contract soak-contract format openapi lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -31,6 +31,9 @@ test: $(READY) ## every test, on SQLite and on a PostgreSQL that it brings itsel
 
 test-clients: $(READY) ## clients generated of the OpenAPI document, TypeScript and Python, against the running service
 	$(BIN)/python -m pytest tests/clients
+
+bench: $(READY) ## measure against the floors in bench/, on both databases (BENCH=--quick for a first look)
+	@$(BIN)/python -m bench $(BENCH)
 
 contract: $(READY) ## lint the contract and the image: spectral with the OWASP rules, redocly, hadolint
 	$(BIN)/python -m tests.contract.lint
