@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Literal, get_args
 
 import yaml
@@ -120,15 +121,20 @@ def advice_schema() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def released_advice() -> Mapping[str, AdviceCatalogue]:
-    """Read every catalogue that comes with the service: version -> catalogue, the oldest first.
+    """Read every catalogue that comes with the service: version -> catalogue, the oldest first."""
+    return read_catalogues(resources.files("app.stages").joinpath(FOLDER))
+
+
+def read_catalogues(folder: Traversable) -> Mapping[str, AdviceCatalogue]:
+    """Read a folder of catalogues: version -> catalogue, the oldest first.
 
     Raises
     ------
     CatalogueFault
         For a catalogue with a fault, or one whose version is not the name of its file.
     """
-    files = [f for f in resources.files("app.stages").joinpath(FOLDER).iterdir() if f.name.endswith(".yaml")]
-    read = {f.name.removesuffix(".yaml"): read_advice(f.read_text("utf-8")) for f in files}
+    files = [file for file in folder.iterdir() if file.name.endswith(".yaml")]
+    read = {file.name.removesuffix(".yaml"): read_advice(file.read_text("utf-8")) for file in files}
     for name, catalogue in read.items():
         if name != catalogue.version:
             raise CatalogueFault(f"advice catalogue {catalogue.version} stands in the file of {name}")
@@ -177,7 +183,7 @@ def advice_text(catalogue: str, advice_id: str, language: str) -> AdviceText:
     Examples
     --------
     >>> advice_text("1.0.0", "practice.be_genuine", "de-AT").title
-    'Echt und da sein'
+    'Echt und präsent sein'
     >>> advice_text("1.0.0", "practice.be_genuine", "fr").title
     'Be genuine and present'
     """

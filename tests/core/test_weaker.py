@@ -139,7 +139,7 @@ def test_forms_of_single_items_or_of_a_total_alone_name_nothing(key: str) -> Non
 
 
 def test_with_standard_errors_three_components_need_2_13_of_them() -> None:
-    """SEM 5 each: 2.1280 x sqrt(25 + 50/4) = 13.0317 POMP, also below 15."""
+    """SEM 5 each: 2.1280 x sqrt(25 + 50/4) = 13.0316 POMP, also below 15."""
     assert with_pomp(ALIKE, task=75.0, bond=75.0 - 13.03, goal=75.0) == []
     assert with_pomp(ALIKE, task=75.0, bond=75.0 - 13.04, goal=75.0) == ["bond"]
 
