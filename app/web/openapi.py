@@ -16,9 +16,11 @@ _DESCRIPTIONS = {
     403: "The application lacks the scope.",
     404: "Nothing is there: absent, malformed or another organisation's.",
     409: "What is stored forbids it.",
+    412: "The id stands for another form.",
     413: "The body is over 1 MiB.",
     415: "The body is not declared as JSON.",
     422: "The body has faults; nothing was stored.",
+    428: "The `If-None-Match` header is missing.",
     500: "Something went wrong here; nothing was acknowledged.",
     503: "The database can't be used; nothing was acknowledged.",
 }
@@ -69,6 +71,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def _sharpen(node: Any) -> None:
     """Say what FastAPI leaves out: an id has 36 characters, an integer 32 bits, and its limits are integers."""
     if isinstance(node, dict):
+        if "anyOf" in node:
+            node["anyOf"] = _one_list(node["anyOf"])
         if node.get("format") == "uuid":
             node["maxLength"] = 36
         if node.get("type") == "integer":
@@ -79,6 +83,17 @@ def _sharpen(node: Any) -> None:
     elif isinstance(node, list):
         for part in node:
             _sharpen(part)
+
+
+def _one_list(kinds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Make one list of all texts that may stand at a place: generated clients read a choice of lists wrongly."""
+    texts = [kind for kind in kinds if "enum" in kind or isinstance(kind.get("const"), str)]
+    if not texts:
+        return kinds
+    values = [value for kind in texts for value in kind.get("enum", [kind.get("const")])]
+    at = kinds.index(texts[0])
+    others = [kind for kind in kinds if kind not in texts]
+    return [*others[:at], {"type": "string", "enum": values}, *others[at:]]
 
 
 def _restrict_texts(node: Any) -> None:
