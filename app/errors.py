@@ -3,11 +3,12 @@
 AllianceError
 ├── InvalidSubmission        a form that can't be scored as sent (with the places)
 ├── Conflict                 the form is fine, what is stored says no
-│   ├── KeyReused, KeyInProgress, SourceConflict
-│   ├── SessionAlreadyRated, OutOfOrder, EpisodeTherapistMismatch
+│   ├── KeyReused, KeyRepeated, KeyInProgress, SourceConflict
+│   ├── SessionAlreadyRated, NotCurrent, LaterEpisodeOpen, EpisodeTherapistMismatch
 │   └── InstrumentNotEnabled, InstrumentKeyNotAvailable
+├── AlreadyExists            the id that the sender made is bound to other content
 ├── NotFound                 absent, malformed or another organisation's, alike
-├── Unauthenticated, Forbidden
+├── Unauthenticated, Forbidden, RaterNotAllowed
 ├── StorageBusy, StorageUnavailable
 └── Misconfigured            the operator has to act
     ├── DefinitionFault, CatalogueFault
@@ -57,6 +58,12 @@ class KeyReused(Conflict):
     code = "idempotency_key_reused"
 
 
+class KeyRepeated(Conflict):
+    """The idempotency key of an earlier item of the same batch."""
+
+    code = "key_repeated_in_batch"
+
+
 class KeyInProgress(Conflict):
     """Another request with the same key, or on the same episode, is still under way."""
 
@@ -83,14 +90,30 @@ class SessionAlreadyRated(Conflict):
         self.submission_id = submission_id
 
 
-class OutOfOrder(Conflict):
-    """A session before the last one of its series."""
+class NotCurrent(Conflict):
+    """The form to correct or withdraw was superseded or withdrawn before."""
 
-    code = "out_of_order"
+    code = "not_current"
 
-    def __init__(self, *, last_session: int) -> None:
+    def __init__(self, *, submission_id: str | None) -> None:
         super().__init__(self.code)
-        self.last_session = last_session
+        self.submission_id = submission_id
+
+
+class LaterEpisodeOpen(Conflict):
+    """Without this form the episode would be open again, and a later one of the two is open already."""
+
+    code = "later_episode_open"
+
+
+class AlreadyExists(AllianceError):
+    """The id that the sender made is bound to other content."""
+
+    code = "already_exists"
+
+    def __init__(self, *, submission_id: str) -> None:
+        super().__init__(self.code)
+        self.submission_id = submission_id
 
 
 class EpisodeTherapistMismatch(Conflict):
@@ -131,6 +154,12 @@ class Forbidden(AllianceError):
     def __init__(self, *, scope: str) -> None:
         super().__init__(self.code)
         self.scope = scope
+
+
+class RaterNotAllowed(AllianceError):
+    """A key that opens one client takes that client's own forms only."""
+
+    code = "rater_not_allowed"
 
 
 class StorageBusy(AllianceError):

@@ -23,4 +23,10 @@ async def authenticate(runtime: Runtime, credential: str) -> Caller:
     expected = runtime.keys.api_key(key.secret, organisation=key.organisation, key_id=key.key_id)
     if row is None or not hmac.compare_digest(row.digest, expected):
         raise Unauthenticated
-    return Caller(organisation=key.organisation, application=row.application_id, scopes=frozenset(row.scopes))
+    return Caller(
+        organisation=key.organisation,
+        application=row.application_id,
+        scopes=frozenset(row.scopes),
+        client_id=row.client_id,
+        therapist_id=row.therapist_id,
+    )

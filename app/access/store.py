@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from app.storage.tables import api_keys, applications, enabled_instruments, organisations
 from app.storage.types import AnyRow
@@ -84,7 +84,13 @@ def list_keys(connection: Connection, *, organisation: UUID, application: UUID) 
     """List an application's keys, dead ones too, without their digests."""
     return list(
         connection.execute(
-            select(api_keys.c.key_id, api_keys.c.created_at, api_keys.c.revoked_at)
+            select(
+                api_keys.c.key_id,
+                api_keys.c.client_id,
+                api_keys.c.therapist_id,
+                api_keys.c.created_at,
+                api_keys.c.revoked_at,
+            )
             .where(api_keys.c.organisation_id == organisation, api_keys.c.application_id == application)
             .order_by(api_keys.c.created_at)
         )
@@ -99,14 +105,18 @@ def insert_key(
     key_id: UUID,
     digest: bytes,
     created_at: datetime,
+    client_id: UUID | None = None,
+    therapist_id: UUID | None = None,
 ) -> None:
-    """Add a key's digest."""
+    """Add a key's digest, and the one client or therapist that it opens."""
     connection.execute(
         insert(api_keys).values(
             organisation_id=organisation,
             application_id=application,
             key_id=key_id,
             digest=digest,
+            client_id=client_id,
+            therapist_id=therapist_id,
             created_at=created_at,
         )
     )
@@ -126,21 +136,32 @@ def revoke_key(connection: Connection, *, organisation: UUID, key_id: UUID, revo
     return result.rowcount == 1
 
 
+_LIVE_KEY = (
+    select(
+        api_keys.c.organisation_id,
+        api_keys.c.key_id,
+        api_keys.c.digest,
+        api_keys.c.client_id,
+        api_keys.c.therapist_id,
+        applications.c.application_id,
+        applications.c.scopes,
+    )
+    .join(
+        applications,
+        (applications.c.organisation_id == api_keys.c.organisation_id)
+        & (applications.c.application_id == api_keys.c.application_id),
+    )
+    .where(
+        api_keys.c.organisation_id == bindparam("organisation"),
+        api_keys.c.key_id == bindparam("key_id"),
+        api_keys.c.revoked_at.is_(None),
+    )
+)
+
+
 def find_live_key(connection: Connection, *, organisation: UUID, key_id: UUID) -> AnyRow | None:
-    """Return a live key's digest with its application and scopes."""
-    return connection.execute(
-        select(api_keys.c.digest, applications.c.application_id, applications.c.scopes)
-        .join(
-            applications,
-            (applications.c.organisation_id == api_keys.c.organisation_id)
-            & (applications.c.application_id == api_keys.c.application_id),
-        )
-        .where(
-            api_keys.c.organisation_id == organisation,
-            api_keys.c.key_id == key_id,
-            api_keys.c.revoked_at.is_(None),
-        )
-    ).first()
+    """Return a live key's digest with what it opens, and its application with the scopes."""
+    return connection.execute(_LIVE_KEY, {"organisation": organisation, "key_id": key_id}).first()
 
 
 def insert_enabled(

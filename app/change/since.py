@@ -76,6 +76,42 @@ def since(scores: Sequence[AnyScore], earlier: Mapping[str, tuple[Earlier, Earli
     return {score.component: _change(score, earlier.get(score.component)) for score in scores}
 
 
+def extended(
+    earlier: Mapping[str, tuple[Earlier, Earlier]], scores: Sequence[AnyScore], *, session_number: int
+) -> dict[str, tuple[Earlier, Earlier]]:
+    """Add a later form to what the next form of its series is compared with.
+
+    Parameters
+    ----------
+    earlier
+        Component -> (first, previous), as for `since`.
+    scores
+        The scores of a form of the same series, later than all before it.
+    session_number
+        Its session.
+
+    Returns
+    -------
+    dict
+        Component -> (first, previous), with this form as the previous one wherever it was scored.
+
+    References
+    ----------
+    Bookkeeping; no model.
+
+    Examples
+    --------
+    >>> extended({}, [], session_number=1)
+    {}
+    """
+    found = dict(earlier)
+    for score in scores:
+        if isinstance(score, Score):
+            now = Earlier(session_number=session_number, value=score.value, pomp=score.pomp)
+            found[score.component] = (earlier[score.component][0] if score.component in earlier else now, now)
+    return found
+
+
 def _change(score: AnyScore, ends: tuple[Earlier, Earlier] | None) -> Change:
     if not isinstance(score, Score):
         return Change(since_previous=_none("not_scored"), since_first=_none("not_scored"))

@@ -1,54 +1,284 @@
-"""The course of an episode: its forms, gathered by session."""
+"""The course of an episode: its forms in order of sessions, and what is kept of them for the next one. Pure.
+
+Nothing here depends on the order in which forms arrived: forms of one session are told apart by when they were
+completed, by rater and by instrument. `append` takes one more form at the end; `rebuild` folds all forms anew with the
+same steps, so that both end in the same state.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
+from itertools import groupby
 from uuid import UUID
 
-from app.instruments.model import Rater
-from app.stages.model import Ending, Session
+from app.change.since import Change, Earlier, extended, since
+from app.instruments.model import Answer, Instrument, ItemId, Rater
+from app.scoring.score import AnyScore, Score
+from app.stages.criteria import Level, kept, level
+from app.stages.model import START_OF_COURSE, Ending, Filter, Session, advance
+from app.stages.panel import StagePanel, panel_of
+from app.stages.recommend import Recommendation, recommend
+
+#: A phone shows a short series; the whole one is another resource.
+SHORT_SERIES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredScore:
+    """A score and its id."""
+
+    score_id: UUID
+    score: AnyScore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourseForm:
-    """What the course needs of one stored form."""
+    """What the course needs of one form. Scores and answers are empty where only the session is looked at."""
 
     submission_id: UUID
     session_number: int
-    instrument: str
-    instrument_version: str
+    instrument: Instrument
     rater: Rater
+    completed_at: datetime
     content: bytes
-    received_at: datetime
     focus: tuple[int, ...] | None
     planned_sessions: int | None
     ending: Ending | None
     rupture: bool
+    answers: Mapping[ItemId, Answer]
+    scores: tuple[StoredScore, ...]
+
+    def scored(self, found: tuple[StoredScore, ...]) -> CourseForm:
+        """Return the form with its scores."""
+        return replace(self, scores=found)
+
+    @property
+    def series(self) -> str:
+        """The name of its series within the episode."""
+        return f"{self.instrument.key}/{self.rater}"
+
+    @property
+    def order(self) -> tuple[int, datetime, str, str]:
+        """Where it stands among the forms of its episode, however they arrived."""
+        return (self.session_number, self.completed_at, self.rater, self.instrument.key)
 
 
-def by_session(forms: Iterable[CourseForm]) -> tuple[Session, ...]:
-    """Gather an episode's forms, in the order they were received, into what each session tells the stage.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatestScore:
+    """One component of the latest form of a series."""
 
-    Focus answers are the client's. Of two statements about one session the later received one counts; a rupture
-    counts whoever reports it.
+    score_id: UUID
+    component: str
+    value: float | None
+    pomp: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesState:
+    """What is kept of a series: enough for the next form's change and criteria, and for a short answer.
+
+    It starts anew when a version of the instrument counts on another scale.
     """
-    sessions: dict[int, Session] = {}
-    for form in forms:
-        known = sessions.get(form.session_number, Session(number=form.session_number))
+
+    instrument: str
+    version: str
+    rater: Rater
+    scale: str
+    completed_at: datetime
+    earlier: dict[str, tuple[Earlier, Earlier]]
+    levels: tuple[Level, ...]
+    minimum: float | None
+    maximum: float | None
+    sessions: tuple[int, ...]
+    totals: tuple[float | None, ...]
+    latest: tuple[LatestScore, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How an episode ended: the report that was completed first counts."""
+
+    completed_at: datetime
+    rater: Rater
+    instrument: str
+    session_number: int
+    ending: Ending
+
+    @property
+    def order(self) -> tuple[datetime, str, str, int]:
+        """Which of two reports counts."""
+        return (self.completed_at, self.rater, self.instrument, self.session_number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourseState:
+    """What is kept of an episode. `before` and `after` are the stage filter around its last session."""
+
+    before: Filter
+    after: Filter
+    series: dict[str, SeriesState]
+    ended: Ended | None
+    panel: StagePanel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """What is said about one form."""
+
+    change: dict[str, Change]
+    stage: StagePanel
+    recommendations: tuple[Recommendation, ...]
+
+
+def append(
+    state: CourseState | None, form: CourseForm, *, others: Sequence[CourseForm] = ()
+) -> tuple[CourseState, Assessment]:
+    """Take one more form at the end of a course.
+
+    Parameters
+    ----------
+    state
+        What is kept of the forms so far; None for the first one.
+    form
+        A form of the last session or a later one, first in its place.
+    others
+        The other forms of the same session that the state holds already.
+
+    Returns
+    -------
+    tuple of CourseState and Assessment
+        The others' assessments stand, unless the panel of the state is another one than before.
+    """
+    before = START_OF_COURSE
+    if state is not None:
+        before = state.before if state.after.number == form.session_number else state.after
+    known: dict[str, SeriesState] = state.series if state is not None else {}
+    line = known.get(form.series)
+    if line is not None and line.scale != _scale(form.instrument):
+        line = None
+    series = known | {form.series: _extended(line, form)}
+    session = _session([*others, form])
+    after, told = advance(before, session)
+    panel = panel_of(told, _leading_levels(series.values()), focus=session.focus)
+    ended = _first_end(state.ended if state is not None else None, form)
+    change = since(_scores(form), line.earlier if line is not None else {})
+    return (
+        CourseState(before=before, after=after, series=series, ended=ended, panel=panel),
+        Assessment(change=change, stage=panel, recommendations=advise(form, panel)),
+    )
+
+
+def rebuild(forms: Iterable[CourseForm]) -> tuple[CourseState | None, dict[UUID, Assessment]]:
+    """Fold all current forms of an episode, scores and answers included, into its state and their assessments."""
+    state: CourseState | None = None
+    found: dict[UUID, Assessment] = {}
+    in_order = sorted(forms, key=lambda form: form.order)
+    for _, group in groupby(in_order, key=lambda form: form.session_number):
+        session = list(group)
+        for number, form in enumerate(session):
+            state, found[form.submission_id] = append(state, form, others=session[:number])
+        if state is None:
+            continue
+        for form in session[:-1]:  # the later forms of a session tell something about it too
+            told = found[form.submission_id]
+            if told.stage != state.panel:
+                found[form.submission_id] = replace(told, stage=state.panel, recommendations=advise(form, state.panel))
+    return state, found
+
+
+def advise(form: CourseForm, panel: StagePanel) -> tuple[Recommendation, ...]:
+    """Recommend what to talk about after one form, given the stage at its session."""
+    return recommend(form.instrument, scores=_scores(form), answers=dict(form.answers), stage=panel.estimate)
+
+
+def _scores(form: CourseForm) -> tuple[AnyScore, ...]:
+    return tuple(one.score for one in form.scores)
+
+
+def _session(forms: Sequence[CourseForm]) -> Session:
+    """Gather the forms of one session into what it tells the stage.
+
+    Focus answers are the client's. Of two statements the one completed later counts; a rupture counts whoever says it.
+    """
+    session = Session(number=forms[0].session_number)
+    for form in sorted(forms, key=lambda form: form.order):
         told = form.focus if form.rater == "client" else None
-        sessions[form.session_number] = Session(
-            number=form.session_number,
-            focus=told or known.focus,
-            planned_sessions=form.planned_sessions if form.planned_sessions is not None else known.planned_sessions,
-            ending=form.ending or known.ending,
-            rupture=form.rupture or known.rupture,
+        session = Session(
+            number=session.number,
+            focus=told or session.focus,
+            planned_sessions=form.planned_sessions if form.planned_sessions is not None else session.planned_sessions,
+            ending=form.ending or session.ending,
+            rupture=form.rupture or session.rupture,
         )
-    return tuple(sessions[number] for number in sorted(sessions))
+    return session
 
 
-def clients_instrument(forms: Iterable[CourseForm]) -> CourseForm | None:
-    """Return the latest form by the client, whose instrument the criteria panel follows."""
-    own = [form for form in forms if form.rater == "client"]
-    return max(own, key=lambda form: form.session_number, default=None)
+def _extended(line: SeriesState | None, form: CourseForm) -> SeriesState:
+    scores = _scores(form)
+    total = next((s for s in scores if s.component == "total"), None)
+    scored = total if isinstance(total, Score) else None
+    return SeriesState(
+        instrument=form.instrument.key,
+        version=form.instrument.version,
+        rater=form.rater,
+        scale=_scale(form.instrument),
+        completed_at=form.completed_at,
+        earlier=extended(line.earlier if line is not None else {}, scores, session_number=form.session_number),
+        levels=_levels(line, form),
+        minimum=scored.minimum if scored else line.minimum if line else None,
+        maximum=scored.maximum if scored else line.maximum if line else None,
+        sessions=(*(line.sessions if line else ()), form.session_number)[-SHORT_SERIES:],
+        totals=(*(line.totals if line else ()), scored.value if scored else None)[-SHORT_SERIES:],
+        latest=tuple(_latest(one) for one in form.scores),
+    )
+
+
+def _levels(line: SeriesState | None, form: CourseForm) -> tuple[Level, ...]:
+    """Extend the levels that the criteria follow; only the client's own series have them."""
+    if form.rater != "client":
+        return ()
+    pomps = {s.component: s.pomp for s in _scores(form) if isinstance(s, Score)}
+    now = level(form.session_number, pomps, form.instrument.components)
+    return kept((*(line.levels if line is not None else ()), now))
+
+
+def _latest(one: StoredScore) -> LatestScore:
+    scored = one.score if isinstance(one.score, Score) else None
+    return LatestScore(
+        score_id=one.score_id,
+        component=one.score.component,
+        value=scored.value if scored else None,
+        pomp=scored.pomp if scored else None,
+        reason=None if isinstance(one.score, Score) else one.score.reason,
+    )
+
+
+def _leading_levels(series: Iterable[SeriesState]) -> tuple[Level, ...]:
+    """Return the levels of the instrument that the client filled in last: the criteria follow that one."""
+    own = [line for line in series if line.rater == "client"]
+    last = max(own, key=lambda line: (line.sessions[-1], line.completed_at, line.instrument), default=None)
+    return last.levels if last is not None else ()
+
+
+def _first_end(known: Ended | None, form: CourseForm) -> Ended | None:
+    if form.ending is None:
+        return known
+    told = Ended(
+        completed_at=form.completed_at,
+        rater=form.rater,
+        instrument=form.instrument.key,
+        session_number=form.session_number,
+        ending=form.ending,
+    )
+    return told if known is None else min(known, told, key=lambda one: one.order)
+
+
+def _scale(instrument: Instrument) -> str:
+    """Name what makes values comparable: convention, range, and the items of each component."""
+    parts = [f"{c.key}:{len(c.items)}" for c in instrument.components]
+    text = f"{instrument.convention} {instrument.minimum} {instrument.maximum} {instrument.divisor} {parts}"
+    return sha256(text.encode()).hexdigest()[:12]

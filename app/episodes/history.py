@@ -1,132 +1,132 @@
-"""What is already stored of an episode, read in a few narrow statements."""
+"""What is stored of an episode, read in few constant statements."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, select
 
-from app.change.since import Earlier
-from app.episodes.course import CourseForm
+from app.episodes.course import CourseForm, CourseState, StoredScore, rebuild
 from app.instruments.catalog import Catalog
-from app.instruments.model import Rater
-from app.stages.criteria import Level, level
+from app.instruments.model import Answer, InstrumentKey, InstrumentRef, ItemId, answer_from_document
+from app.scoring.score import AnyScore, NotScored, Score
+from app.storage.documents import from_document
 from app.storage.tables import scores, submissions
+from app.storage.types import AnyRow
 
-# The criteria look at the first three and the last two forms with a bond level; a few more, since some have none.
-_EARLY, _LATEST = 6, 3
+SCORE_NUMBERS = ("value", "mean", "sum", "minimum", "maximum", "pomp", "prorated")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """One line of scores: an episode, an instrument and a rater."""
-
-    episode_id: UUID
-    instrument: str
-    rater: Rater
-
-
-def read_course(connection: Connection, *, organisation: UUID, episode_id: UUID) -> list[CourseForm]:
-    """Read the episode's forms in the order they were received."""
-    rows = connection.execute(
-        select(
-            submissions.c.submission_id,
-            submissions.c.session_number,
-            submissions.c.instrument,
-            submissions.c.instrument_version,
-            submissions.c.rater,
-            submissions.c.content,
-            submissions.c.received_at,
-            submissions.c.focus,
-            submissions.c.planned_sessions,
-            submissions.c.ending,
-            submissions.c.reported_rupture,
-        )
-        .where(submissions.c.organisation_id == organisation, submissions.c.episode_id == episode_id)
-        .order_by(submissions.c.received_at, submissions.c.submission_id)
+_FORMS = (
+    select(
+        submissions.c.submission_id,
+        submissions.c.session_number,
+        submissions.c.instrument,
+        submissions.c.instrument_version,
+        submissions.c.rater,
+        submissions.c.completed_at,
+        submissions.c.content,
+        submissions.c.answers,
+        submissions.c.focus,
+        submissions.c.planned_sessions,
+        submissions.c.ending,
+        submissions.c.reported_rupture,
     )
-    return [
-        CourseForm(
-            submission_id=row.submission_id,
-            session_number=row.session_number,
-            instrument=row.instrument,
-            instrument_version=row.instrument_version,
-            rater=row.rater,
-            content=row.content,
-            received_at=row.received_at,
-            focus=None if row.focus is None else tuple(row.focus),
-            planned_sessions=row.planned_sessions,
-            ending=row.ending,
-            rupture=bool(row.reported_rupture),
-        )
-        for row in rows
-    ]
-
-
-def read_ends(connection: Connection, series: Series, *, organisation: UUID) -> dict[str, tuple[Earlier, Earlier]]:
-    """Read, for each component, the first and the last session of a series in which it was scored."""
-    of_series = (
-        scores.c.organisation_id == organisation,
-        scores.c.episode_id == series.episode_id,
-        scores.c.instrument == series.instrument,
-        scores.c.rater == series.rater,
-        scores.c.value.is_not(None),
+    .where(
+        submissions.c.organisation_id == bindparam("organisation"),
+        submissions.c.episode_id == bindparam("episode_id"),
+        submissions.c.session_number >= bindparam("from_session"),
+        submissions.c.current,
     )
-    ends = (
-        select(
-            scores.c.component,
-            func.min(scores.c.session_number).label("first"),
-            func.max(scores.c.session_number).label("last"),
-        )
-        .where(*of_series)
-        .group_by(scores.c.component)
-        .subquery()
+    .order_by(submissions.c.session_number, submissions.c.submission_id)
+)
+_SCORES = (
+    select(scores)
+    .where(
+        scores.c.organisation_id == bindparam("organisation"),
+        scores.c.submission_id.in_(bindparam("ids", expanding=True)),
     )
-    rows = connection.execute(
-        select(scores.c.component, scores.c.session_number, scores.c.value, scores.c.pomp)
-        .join(ends, ends.c.component == scores.c.component)
-        .where(*of_series, scores.c.session_number.in_((ends.c.first, ends.c.last)))
-        .order_by(scores.c.component, scores.c.session_number)
-    )
-    found: dict[str, list[Earlier]] = {}
-    for row in rows:
-        earlier = Earlier(session_number=row.session_number, value=row.value, pomp=row.pomp)
-        found.setdefault(row.component, []).append(earlier)
-    return {component: (both[0], both[-1]) for component, both in found.items()}
+    .order_by(scores.c.submission_id, scores.c.position)
+)
 
 
-def read_client_levels(
-    connection: Connection,
-    course: Sequence[CourseForm],
-    catalog: Catalog,
-    *,
-    leading: CourseForm | None,
-    episode_id: UUID,
-    organisation: UUID,
-) -> list[Level]:
-    """Read how high the facets stood on the client's early and latest stored forms, in order.
+def read_forms(
+    connection: Connection, catalog: Catalog, *, organisation: UUID, episode_id: UUID, from_session: int = 1
+) -> list[CourseForm]:
+    """Read an episode's current forms from a session on, without their scores."""
+    sent = {"organisation": organisation, "episode_id": episode_id, "from_session": from_session}
+    return [_form(row, catalog) for row in connection.execute(_FORMS, sent)]
 
-    The series is the client's own, of the instrument of the `leading` form; without one there are no levels.
-    """
-    if leading is None:
-        return []
-    instrument = catalog.get(leading.instrument, leading.instrument_version)
-    own = sorted(f.session_number for f in course if f.rater == "client" and f.instrument == leading.instrument)
-    wanted = sorted({*own[:_EARLY], *own[-_LATEST:]})
-    rows = connection.execute(
-        select(scores.c.session_number, scores.c.component, scores.c.pomp).where(
-            scores.c.organisation_id == organisation,
-            scores.c.episode_id == episode_id,
-            scores.c.instrument == leading.instrument,
-            scores.c.rater == "client",
-            scores.c.component.in_([c.key for c in instrument.components if c.facets]),
-            scores.c.session_number.in_(wanted),
-            scores.c.pomp.is_not(None),
-        )
+
+def read_scores(
+    connection: Connection, submission_ids: Collection[UUID], *, organisation: UUID
+) -> dict[UUID, tuple[StoredScore, ...]]:
+    """Read the scores of some forms, in the order of their definitions."""
+    found: dict[UUID, list[StoredScore]] = {submission_id: [] for submission_id in submission_ids}
+    for row in connection.execute(_SCORES, {"organisation": organisation, "ids": list(submission_ids)}):
+        found[row.submission_id].append(StoredScore(score_id=row.score_id, score=_score(row)))
+    return {submission_id: tuple(rows) for submission_id, rows in found.items()}
+
+
+def read_state(connection: Connection, catalog: Catalog, episode: AnyRow, *, organisation: UUID) -> CourseState | None:
+    """Return what is kept of an episode, made from its forms where nothing is; None without any form."""
+    if episode.course is not None:
+        return state_from(episode.course)
+    forms = read_forms(connection, catalog, organisation=organisation, episode_id=episode.episode_id)
+    found = read_scores(connection, [form.submission_id for form in forms], organisation=organisation)
+    return rebuild(with_scores(forms, found))[0]
+
+
+def state_from(document: Any) -> CourseState:
+    """Read what is kept of an episode from its document."""
+    return from_document(document, CourseState)
+
+
+def with_scores(forms: Iterable[CourseForm], found: dict[UUID, tuple[StoredScore, ...]]) -> list[CourseForm]:
+    """Put scores to their forms."""
+    return [form.scored(found[form.submission_id]) for form in forms]
+
+
+def instrument_of(row: AnyRow) -> InstrumentRef:
+    """Read which definition a row names."""
+    return InstrumentRef(
+        key=InstrumentKey(row.instrument), version=row.instrument_version, digest=row.instrument_digest
     )
-    pomps: dict[int, dict[str, float]] = {session: {} for session in wanted}
-    for row in rows:
-        pomps[row.session_number][row.component] = row.pomp
-    return [level(session, pomps[session], instrument.components) for session in wanted]
+
+
+def answers_of(row: AnyRow) -> dict[ItemId, Answer]:
+    """Read the answers of a form from its row."""
+    return {ItemId(item): answer_from_document(answer) for item, answer in row.answers.items()}
+
+
+def _form(row: AnyRow, catalog: Catalog) -> CourseForm:
+    return CourseForm(
+        submission_id=row.submission_id,
+        session_number=row.session_number,
+        instrument=catalog.get(row.instrument, row.instrument_version),
+        rater=row.rater,
+        completed_at=row.completed_at,
+        content=row.content,
+        focus=None if row.focus is None else tuple(row.focus),
+        planned_sessions=row.planned_sessions,
+        ending=row.ending,
+        rupture=bool(row.reported_rupture),
+        answers=answers_of(row),
+        scores=(),
+    )
+
+
+def _score(row: AnyRow) -> AnyScore:
+    shared: dict[str, Any] = {
+        "component": row.component,
+        "instrument": instrument_of(row),
+        "scoring_version": row.scoring_version,
+        "answered": row.answered,
+        "items": row.items,
+        "missing": tuple(row.missing),
+        "not_applicable": tuple(row.not_applicable),
+    }
+    if row.reason is not None:
+        return NotScored(**shared, reason=row.reason)
+    return Score(**shared, **{name: getattr(row, name) for name in SCORE_NUMBERS})

@@ -1,18 +1,17 @@
-"""Find the client, the therapist and the episode of a form, or make them; then lock the episode."""
+"""Which episode a form belongs to, among those that are there; and locking them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, bindparam, or_, select
 
 from app.errors import EpisodeTherapistMismatch
-from app.storage.conflict import insert_or_skip
 from app.storage.keyring import Keyed
-from app.storage.tables import clients, episodes, therapists
+from app.storage.tables import clients, episodes
 from app.storage.types import AnyRow
 
 #: How long after an ending the other rater's form of the last session is waited for; then a new course begins.
@@ -30,197 +29,104 @@ class Sitting:
     completed_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a form belongs, and what had to be made for it."""
+@dataclass(slots=True, kw_only=True)
+class Episode:
+    """An episode while forms are taken into it: how it ended changes with them."""
 
+    episode_id: UUID
     client_id: UUID
     therapist_id: UUID
-    episode_id: UUID
-    new_client: bool
-    new_episode: bool
+    reference: Keyed | None
+    opened_at: datetime
+    ending: str | None = None
+    ended_session: int | None = None
+    ended_at: datetime | None = None
+
+    def takes(self, sitting: Sitting) -> bool:
+        """Say whether a form without a reference belongs here: an ended episode still takes what was filled in before.
+
+        Its last session, because the other rater may answer some weeks later, and anything completed up to the ending,
+        because a sender may repeat it under a new key. Everything later starts a new episode.
+        """
+        if self.ended_at is None:
+            return True
+        at_the_end = sitting.session_number == self.ended_session and sitting.completed_at <= self.ended_at + LATE
+        return at_the_end or sitting.completed_at <= self.ended_at
 
 
-class Identities:
-    """Finds or makes people and episodes in one transaction; what is made is made in a fixed order of references."""
-
-    def __init__(
-        self, connection: Connection, *, organisation: UUID, new_id: Callable[[], UUID], now: datetime
-    ) -> None:
-        self._connection = connection
-        self._organisation = organisation
-        self._new_id = new_id
-        self._now = now
-
-    def clients(self, references: Iterable[Keyed]) -> dict[bytes, tuple[UUID, bool]]:
-        """Map each reference to the client's id and whether the client is new."""
-        return self._people(clients, "client_id", references)
-
-    def therapists(self, references: Iterable[Keyed]) -> dict[bytes, tuple[UUID, bool]]:
-        """Map each reference to the therapist's id and whether the therapist is new."""
-        return self._people(therapists, "therapist_id", references)
-
-    def episode(self, sitting: Sitting, *, client_id: UUID, therapist_id: UUID) -> tuple[UUID, bool]:
-        """Return the episode of a form and whether it is new."""
-        found = self._known_episode(sitting, client_id, therapist_id)
-        if found is not None:
-            return found, False
-        made = self._open_episode(sitting, client_id, therapist_id)
-        if made is not None:
-            return made, True
-        found = self._known_episode(sitting, client_id, therapist_id)  # somebody else opened it in between
-        if found is None:
-            raise LookupError("an episode vanished within a transaction")
-        return found, False
-
-    def _known_episode(self, sitting: Sitting, client_id: UUID, therapist_id: UUID) -> UUID | None:
-        query = select(episodes).where(
-            episodes.c.organisation_id == self._organisation, episodes.c.client_id == client_id
-        )
-        if sitting.episode is not None:
-            row = self._connection.execute(
-                query.where(
-                    episodes.c.reference_key == sitting.episode.key_id,
-                    episodes.c.reference == sitting.episode.digest,
-                )
-            ).first()
-            if row is not None and row.therapist_id != therapist_id:
-                raise EpisodeTherapistMismatch
-            return row.episode_id if row is not None else None
-        rows = self._connection.execute(
-            query.where(episodes.c.therapist_id == therapist_id).order_by(
-                episodes.c.opened_at.desc(), episodes.c.episode_id.desc()
-            )
-        )
-        return _choose(list(rows), sitting)
-
-    def _open_episode(self, sitting: Sitting, client_id: UUID, therapist_id: UUID) -> UUID | None:
-        made = self._connection.execute(
-            insert_or_skip(self._connection, episodes)
-            .values(
-                organisation_id=self._organisation,
-                episode_id=self._new_id(),
-                client_id=client_id,
-                therapist_id=therapist_id,
-                reference_key=sitting.episode.key_id if sitting.episode else None,
-                reference=sitting.episode.digest if sitting.episode else None,
-                opened_at=self._now,
-            )
-            .returning(episodes.c.episode_id)
-        )
-        return made.scalar()
-
-    def _people(self, table: Table, id_name: str, references: Iterable[Keyed]) -> dict[bytes, tuple[UUID, bool]]:
-        wanted = {reference.digest: reference for reference in references}
-        found = self._read_people(table, id_name, wanted)
-        missing = sorted(wanted.keys() - found.keys())
-        if missing:
-            made = self._connection.execute(
-                insert_or_skip(self._connection, table)
-                .values(
-                    [
-                        {
-                            "organisation_id": self._organisation,
-                            id_name: self._new_id(),
-                            "reference_key": wanted[digest].key_id,
-                            "reference": digest,
-                            "created_at": self._now,
-                        }
-                        for digest in missing
-                    ]
-                )
-                .returning(table.c.reference, table.c[id_name])
-            )
-            found |= {row.reference: (row[1], True) for row in made}
-        if wanted.keys() - found.keys():  # somebody else made them between our two statements
-            found |= self._read_people(table, id_name, wanted)
-        return found
-
-    def _read_people(self, table: Table, id_name: str, wanted: dict[bytes, Keyed]) -> dict[bytes, tuple[UUID, bool]]:
-        rows = self._connection.execute(
-            select(table.c.reference, table.c[id_name]).where(
-                table.c.organisation_id == self._organisation,
-                table.c.reference_key.in_({reference.key_id for reference in wanted.values()}),
-                table.c.reference.in_(wanted),
-            )
-        )
-        return {row.reference: (row[1], False) for row in rows}
-
-
-def lock_episodes(connection: Connection, episode_ids: Iterable[UUID], *, organisation: UUID) -> dict[UUID, AnyRow]:
-    """Lock episodes in the order of their ids, so that two workers on one series follow each other.
-
-    Returns them as they are now: whoever had the lock before may have ended one.
-    """
-    rows = connection.execute(
-        select(episodes)
-        .where(episodes.c.organisation_id == organisation, episodes.c.episode_id.in_(sorted(set(episode_ids))))
-        .order_by(episodes.c.episode_id)
-        .with_for_update()
+_LOCK = (
+    select(episodes)
+    .where(
+        episodes.c.organisation_id == bindparam("organisation"),
+        or_(
+            episodes.c.client_id.in_(bindparam("client_ids", expanding=True)),
+            episodes.c.episode_id.in_(bindparam("episode_ids", expanding=True)),
+        ),
     )
-    return {row.episode_id: row for row in rows}
+    .order_by(episodes.c.episode_id)
+    .with_for_update()
+)
 
 
-def end_episode(
-    connection: Connection, *, organisation: UUID, episode_id: UUID, ending: str, session_number: int, at: datetime
-) -> bool:
-    """Mark an episode as ended by the first report of it; False when it was ended before."""
-    result = connection.execute(
-        update(episodes)
-        .where(
-            episodes.c.organisation_id == organisation,
-            episodes.c.episode_id == episode_id,
-            episodes.c.ending.is_(None),
-        )
-        .values(ending=ending, ended_session=session_number, ended_at=at)
-    )
-    return result.rowcount == 1
+def lock_episodes(
+    connection: Connection,
+    *,
+    client_ids: Collection[UUID],
+    episode_ids: Collection[UUID] = (),
+    organisation: UUID,
+) -> list[AnyRow]:
+    """Lock all episodes of some clients, and some more, in the order of their ids: workers on one series queue up."""
+    if not client_ids and not episode_ids:
+        return []
+    sent = {"organisation": organisation, "client_ids": list(client_ids), "episode_ids": list(episode_ids)}
+    return list(connection.execute(_LOCK, sent))
 
 
-def find_client(connection: Connection, reference: Keyed, *, organisation: UUID) -> UUID | None:
-    """Return the id of the client with this reference."""
-    row = connection.execute(
-        select(clients.c.client_id).where(
-            clients.c.organisation_id == organisation,
-            clients.c.reference_key == reference.key_id,
-            clients.c.reference == reference.digest,
-        )
-    ).first()
-    return row.client_id if row else None
-
-
-def list_episodes(connection: Connection, *, organisation: UUID, client_id: UUID) -> list[AnyRow]:
-    """List a client's episodes, the latest first."""
-    return list(
-        connection.execute(
-            select(episodes)
-            .where(episodes.c.organisation_id == organisation, episodes.c.client_id == client_id)
-            .order_by(episodes.c.opened_at.desc(), episodes.c.episode_id.desc())
-        )
-    )
-
-
-def _choose(found: list[AnyRow], sitting: Sitting) -> UUID | None:
-    """Choose among a client's episodes with a therapist, the latest first, the one that a form belongs to.
+def choose(found: Iterable[Episode], sitting: Sitting, *, therapist_id: UUID) -> Episode | None:
+    """Choose among a client's episodes the one that a form belongs to; None when it opens a new one.
 
     What was filled in before an ending belongs to the course that had not ended then, even when the next one has
     begun: a repeat of an old form must find that form. Courses without a reference follow each other; those with one
     may run side by side, so their endings tell nothing about a form that names none.
     """
-    before = [e for e in found if e.reference is None and e.ending is not None and sitting.completed_at <= e.ended_at]
+    newest_first = sorted(found, key=lambda e: (e.opened_at, e.episode_id), reverse=True)
+    if sitting.episode is not None:
+        named = next((e for e in newest_first if e.reference == sitting.episode), None)
+        if named is not None and named.therapist_id != therapist_id:
+            raise EpisodeTherapistMismatch
+        return named
+    own = [e for e in newest_first if e.therapist_id == therapist_id]
+    before = [
+        (e.ended_at, e.opened_at, e)
+        for e in own
+        if e.reference is None and e.ended_at is not None and sitting.completed_at <= e.ended_at
+    ]
     if before:
-        first: UUID = min(before, key=lambda episode: (episode.ended_at, episode.opened_at)).episode_id
-        return first
-    return next((episode.episode_id for episode in found if takes(episode, sitting)), None)
+        return min(before, key=lambda one: one[:2])[2]
+    return next((e for e in own if e.takes(sitting)), None)
 
 
-def takes(episode: AnyRow, sitting: Sitting) -> bool:
-    """Say whether a form without a reference belongs here: an ended episode still takes what was filled in before.
+_FIND_CLIENT = select(clients.c.client_id).where(
+    clients.c.organisation_id == bindparam("organisation"),
+    clients.c.reference_key == bindparam("key_id"),
+    clients.c.reference == bindparam("digest"),
+)
 
-    Its last session, because the other rater may answer some weeks later, and anything completed up to the ending,
-    because a sender may repeat it under a new key. Everything later starts a new episode.
-    """
-    if episode.ending is None:
-        return True
-    at_the_end = sitting.session_number == episode.ended_session and sitting.completed_at <= episode.ended_at + LATE
-    return at_the_end or bool(sitting.completed_at <= episode.ended_at)
+
+def find_client(connection: Connection, reference: Keyed, *, organisation: UUID) -> UUID | None:
+    """Return the id of the client with this reference."""
+    sent = {"organisation": organisation, "key_id": reference.key_id, "digest": reference.digest}
+    found: UUID | None = connection.execute(_FIND_CLIENT, sent).scalar()
+    return found
+
+
+_OF_CLIENT = (
+    select(episodes)
+    .where(episodes.c.organisation_id == bindparam("organisation"), episodes.c.client_id == bindparam("client_id"))
+    .order_by(episodes.c.opened_at.desc(), episodes.c.episode_id.desc())
+)
+
+
+def list_episodes(connection: Connection, *, organisation: UUID, client_id: UUID) -> list[AnyRow]:
+    """List a client's episodes, the latest first."""
+    return list(connection.execute(_OF_CLIENT, {"organisation": organisation, "client_id": client_id}))

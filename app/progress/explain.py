@@ -32,7 +32,8 @@ async def explain(runtime: Runtime, caller: Caller, *, client_id: UUID, score_id
     row = await runtime.database.read(
         lambda c: read_scored_form(c, organisation=caller.organisation, client_id=client_id, score_id=score_id)
     )
-    if row is None:
+    visible = row is not None and caller.may_see(client_id=client_id, therapist_id=row.therapist_id)
+    if row is None or not visible or not caller.may_read(row.rater):
         raise NotFound
     instrument = runtime.catalog.get(row.instrument, row.instrument_version)
     answers = {ItemId(item): answer_from_document(answer) for item, answer in row.answers.items()}

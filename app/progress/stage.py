@@ -8,17 +8,16 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.episodes.course import by_session, clients_instrument
-from app.episodes.history import read_client_levels, read_course
-from app.episodes.identify import list_episodes
+from app.episodes.history import read_state
 from app.errors import NotFound
-from app.stages.panel import StagePanel, panel
+from app.progress.store import find_episode
+from app.stages.panel import StagePanel
 from app.storage.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeStage:
-    """The stage of one episode at its last session; None while no form of it is there."""
+    """The stage of one episode at its last session."""
 
     client_id: UUID
     episode_id: UUID
@@ -26,29 +25,16 @@ class EpisodeStage:
 
 
 async def stage(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_id: UUID | None) -> EpisodeStage:
-    """Return the stage of an episode, the client's latest unless one is named, or raise NotFound."""
+    """Return the stage of an episode, the client's latest unless one is named, or raise NotFound.
+
+    An episode without any form that counts has none, and a key of the client's own does not open it.
+    """
 
     def work(connection: Connection) -> EpisodeStage:
-        known = list_episodes(connection, organisation=caller.organisation, client_id=client_id)
-        found = next((e.episode_id for e in known if episode_id in (None, e.episode_id)), None)
-        if found is None:
+        episode = find_episode(connection, caller, client_id=client_id, episode_id=episode_id)
+        state = read_state(connection, runtime.catalog, episode, organisation=caller.organisation)
+        if state is None or not caller.sees_the_stage:
             raise NotFound
-        told = read_panel(connection, runtime, organisation=caller.organisation, episode_id=found)
-        return EpisodeStage(client_id=client_id, episode_id=found, panel=told)
+        return EpisodeStage(client_id=client_id, episode_id=episode.episode_id, panel=state.panel)
 
     return await runtime.database.read(work)
-
-
-def read_panel(connection: Connection, runtime: Runtime, *, organisation: UUID, episode_id: UUID) -> StagePanel:
-    """Estimate the stage of an episode from all of its forms."""
-    course = read_course(connection, organisation=organisation, episode_id=episode_id)
-    sessions = by_session(course)
-    levels = read_client_levels(
-        connection,
-        course,
-        runtime.catalog,
-        leading=clients_instrument(course),
-        episode_id=episode_id,
-        organisation=organisation,
-    )
-    return panel(sessions, levels, at=sessions[-1].number)

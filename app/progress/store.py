@@ -4,71 +4,90 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
+from app.access.caller import Caller
+from app.episodes.identify import list_episodes
+from app.errors import NotFound
 from app.storage.tables import scores, submissions
 from app.storage.types import AnyRow
 
-
-def read_totals(connection: Connection, *, organisation: UUID, episode_id: UUID) -> list[AnyRow]:
-    """Read the total of every form of an episode, in order of sessions."""
-    return list(
-        connection.execute(
-            select(
-                scores.c.submission_id,
-                scores.c.instrument,
-                scores.c.instrument_version,
-                scores.c.rater,
-                scores.c.session_number,
-                scores.c.value,
-                scores.c.minimum,
-                scores.c.maximum,
-                scores.c.pomp,
-            )
-            .where(
-                scores.c.organisation_id == organisation,
-                scores.c.episode_id == episode_id,
-                scores.c.component == "total",
-            )
-            .order_by(scores.c.rater, scores.c.instrument, scores.c.session_number)
-        )
+_TRAJECTORY = (
+    select(
+        submissions.c.submission_id,
+        submissions.c.session_number,
+        submissions.c.session_date,
+        submissions.c.completed_at,
+        submissions.c.instrument,
+        submissions.c.instrument_version,
+        submissions.c.rater,
+        scores.c.score_id,
+        scores.c.component,
+        scores.c.value,
+        scores.c.pomp,
+        scores.c.minimum,
+        scores.c.maximum,
+        scores.c.reason,
     )
-
-
-def read_latest(connection: Connection, submission_ids: list[UUID], *, organisation: UUID) -> list[AnyRow]:
-    """Read all scores of some forms, in the order of their definitions."""
-    return list(
-        connection.execute(
-            select(scores)
-            .where(scores.c.organisation_id == organisation, scores.c.submission_id.in_(submission_ids))
-            .order_by(scores.c.submission_id, scores.c.position)
-        )
+    .join(
+        scores,
+        (scores.c.organisation_id == submissions.c.organisation_id)
+        & (scores.c.submission_id == submissions.c.submission_id),
     )
+    .where(
+        submissions.c.organisation_id == bindparam("organisation"),
+        submissions.c.episode_id == bindparam("episode_id"),
+        submissions.c.current,
+        scores.c.organisation_id == bindparam("organisation"),
+    )
+    .order_by(submissions.c.rater, submissions.c.instrument, submissions.c.session_number, scores.c.position)
+)
+
+
+def find_episode(connection: Connection, caller: Caller, *, client_id: UUID, episode_id: UUID | None) -> AnyRow:
+    """Return an episode of a client that the caller may see, the latest unless one is named, or raise NotFound."""
+    found = list_episodes(connection, organisation=caller.organisation, client_id=client_id)
+    for episode in found:
+        may_see = caller.may_see(client_id=episode.client_id, therapist_id=episode.therapist_id)
+        if may_see and episode_id in {None, episode.episode_id}:
+            return episode
+    raise NotFound
+
+
+def read_trajectory(connection: Connection, *, organisation: UUID, episode_id: UUID) -> list[AnyRow]:
+    """Read every score of an episode's current forms, by rater, instrument and session."""
+    sent = {"organisation": organisation, "episode_id": episode_id}
+    return list(connection.execute(_TRAJECTORY, sent))
+
+
+_SCORED_FORM = (
+    select(
+        submissions.c.submission_id,
+        submissions.c.therapist_id,
+        submissions.c.answers,
+        submissions.c.rater,
+        submissions.c.session_number,
+        scores.c.component,
+        scores.c.instrument,
+        scores.c.instrument_version,
+        scores.c.instrument_digest,
+        scores.c.scoring_version,
+    )
+    .join(
+        scores,
+        (scores.c.organisation_id == submissions.c.organisation_id)
+        & (scores.c.submission_id == submissions.c.submission_id),
+    )
+    .where(
+        submissions.c.organisation_id == bindparam("organisation"),
+        submissions.c.client_id == bindparam("client_id"),
+        scores.c.organisation_id == bindparam("organisation"),
+        scores.c.score_id == bindparam("score_id"),
+    )
+)
 
 
 def read_scored_form(connection: Connection, *, organisation: UUID, client_id: UUID, score_id: UUID) -> AnyRow | None:
     """Read the answers and the definition behind one score of a client."""
-    return connection.execute(
-        select(
-            submissions.c.submission_id,
-            submissions.c.answers,
-            submissions.c.rater,
-            submissions.c.session_number,
-            scores.c.component,
-            scores.c.instrument,
-            scores.c.instrument_version,
-            scores.c.instrument_digest,
-            scores.c.scoring_version,
-        )
-        .join(
-            scores,
-            (scores.c.organisation_id == submissions.c.organisation_id)
-            & (scores.c.submission_id == submissions.c.submission_id),
-        )
-        .where(
-            submissions.c.organisation_id == organisation,
-            submissions.c.client_id == client_id,
-            scores.c.organisation_id == organisation,
-            scores.c.score_id == score_id,
-        )
-    ).first()
+    sent = {"organisation": organisation, "client_id": client_id, "score_id": score_id}
+    return connection.execute(_SCORED_FORM, sent).first()

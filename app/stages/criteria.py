@@ -75,6 +75,35 @@ def level(session_number: int, pomps: dict[str, float], components: Sequence[Com
     )
 
 
+def kept(levels: Sequence[Level]) -> tuple[Level, ...]:
+    """Keep of a long series of levels what the criteria will ever look at.
+
+    Parameters
+    ----------
+    levels
+        The client's forms of one instrument, in order of sessions.
+
+    Returns
+    -------
+    tuple of Level
+        The first three and the last two with a bond level, and the last one, in order. `criteria` says the same of
+        these as of all, now and when later levels are added.
+
+    References
+    ----------
+    Design choice of this project, not validated.
+
+    Examples
+    --------
+    >>> many = [Level(session_number=n, bond=50.0, goal_or_task=None) for n in range(1, 10)]
+    >>> [one.session_number for one in kept(many)]
+    [1, 2, 3, 8, 9]
+    """
+    bonds = [one for one in levels if one.bond is not None]
+    wanted = {one.session_number for one in (*bonds[:EARLY_FORMS], *bonds[-LATEST_FORMS:], *levels[-1:])}
+    return tuple(one for one in levels if one.session_number in wanted)
+
+
 def criteria(levels: Sequence[Level], stage: StageEstimate, *, termination_focus: int | None) -> tuple[Criterion, ...]:
     """Check the three criteria at one session.
 

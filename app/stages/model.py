@@ -6,7 +6,7 @@ product grew from. The level of the alliance is no evidence of the stage and is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import Literal
@@ -92,6 +92,24 @@ class StageEstimate:
         return None if self.planned_sessions is None else self.planned_sessions - (self.session_number - 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What the filter carries from one session to the next.
+
+    `evidence` is the last session with usable focus answers (0: none yet), `rupture` whether the last one reported one.
+    """
+
+    number: int
+    probabilities: Vector
+    planned_sessions: int | None
+    ended: bool
+    evidence: int
+    rupture: bool
+
+
+START_OF_COURSE = Filter(number=0, probabilities=START, planned_sessions=None, ended=False, evidence=0, rupture=False)
+
+
 def estimate(sessions: Sequence[Session], *, at: int | None = None) -> StageEstimate:
     """Estimate the stage of an episode at one session, from that session and all before it.
 
@@ -134,44 +152,92 @@ def estimate(sessions: Sequence[Session], *, at: int | None = None) -> StageEsti
     known = {s.number: s for s in sessions if at is None or s.number <= at}
     if not known or min(known) < 1:
         raise ValueError("sessions are counted from 1, and at least one is needed")
-    last = max(known) if at is None else at
-    planned: int | None = None
-    ended = False
-    before, p = None, START
-    for number in range(1, last + 1):
-        session = known.get(number, Session(number=number))
-        planned = session.planned_sessions if session.planned_sessions is not None else planned
-        ended = ended or session.ending is not None
-        seen = _seen_lately(known, number)
-        onset = number > 1 and session.rupture and not (number - 1 in known and known[number - 1].rupture)
-        before, moved = (
-            (None, START)
-            if number == 1
-            else (p, _step(p, AFTER_RUPTURE if onset else _transition(number - 1, planned, ended=ended, seen=seen)))
-        )
-        parts = _evidence(session.focus)
-        p = _weigh(moved, parts)
-    top = sorted(range(4), key=lambda i: -p[i])
-    return StageEstimate(
-        session_number=last,
-        current=STAGES[top[0]] if seen and p[top[0]] >= NAMED_FROM else None,
+    if at is not None:
+        known.setdefault(at, Session(number=at))
+    state = START_OF_COURSE
+    for number in sorted(known):
+        state, told = advance(state, known[number])
+    return told
+
+
+def advance(state: Filter, session: Session) -> tuple[Filter, StageEstimate]:
+    """Take the filter from the last session it knows to a later one.
+
+    Parameters
+    ----------
+    state
+        The filter after the last known session, START_OF_COURSE before the first.
+    session
+        What is known of the next known session; numbers between the two count as sessions without evidence.
+
+    Returns
+    -------
+    tuple of Filter and StageEstimate
+        The filter after the session, and the estimate at it. Advancing session by session gives the same numbers as
+        `estimate` over all of them.
+
+    Raises
+    ------
+    ValueError
+        When the session is not later than the state.
+
+    References
+    ----------
+    Design choice of this project, not validated.
+
+    Examples
+    --------
+    >>> after, told = advance(START_OF_COURSE, Session(number=1, focus=(5, 3, 1, 1)))
+    >>> after.number, [round(p, 4) for p in told.probabilities]
+    (1, [0.9717, 0.0279, 0.0004, 0.0])
+    """
+    if session.number <= state.number:
+        raise ValueError("the filter only goes forward")
+    while state.number < session.number - 1:
+        state, _ = _next(state, Session(number=state.number + 1))
+    return _next(state, session)
+
+
+def _next(state: Filter, session: Session) -> tuple[Filter, StageEstimate]:
+    number = session.number
+    planned = session.planned_sessions if session.planned_sessions is not None else state.planned_sessions
+    ended = state.ended or session.ending is not None
+    evidence = number if usable(session.focus) else state.evidence
+    seen = evidence > 0 and number - evidence < RECENT_SESSIONS
+    onset = number > 1 and session.rupture and not state.rupture
+    p = state.probabilities
+    moved = (
+        START
+        if number == 1
+        else _step(p, AFTER_RUPTURE if onset else _transition(number - 1, planned, ended=ended, seen=seen))
+    )
+    parts = _evidence(session.focus)
+    weighed = _weigh(moved, parts)
+    top = sorted(range(4), key=lambda i: -weighed[i])
+    told = StageEstimate(
+        session_number=number,
+        current=STAGES[top[0]] if seen and weighed[top[0]] >= NAMED_FROM else None,
         candidates=(STAGES[top[0]], STAGES[top[1]]),
         basis="focus_items" if seen else "session_number_only",
-        probabilities=p,
-        contributions=Contributions(before=before, after_time=moved, rupture=onset, items=parts),
+        probabilities=weighed,
+        contributions=Contributions(before=None if number == 1 else p, after_time=moved, rupture=onset, items=parts),
         planned_sessions=planned,
         ending=session.ending,
     )
+    after = Filter(
+        number=number,
+        probabilities=weighed,
+        planned_sessions=planned,
+        ended=ended,
+        evidence=evidence,
+        rupture=session.rupture,
+    )
+    return after, told
 
 
 def usable(focus: tuple[int, ...] | None) -> bool:
     """Say whether focus answers are evidence: all four there, and not all alike."""
     return focus is not None and len(focus) == len(STAGES) and len(set(focus)) > 1
-
-
-def _seen_lately(known: Mapping[int, Session], number: int) -> bool:
-    """Say whether any of the last three sessions, this one included, brought evidence."""
-    return any(n in known and usable(known[n].focus) for n in range(number - RECENT_SESSIONS + 1, number + 1))
 
 
 def _transition(t: int, planned: int | None, *, ended: bool, seen: bool) -> tuple[Vector, ...]:

@@ -49,6 +49,20 @@ def panel(sessions: Sequence[Session], levels: Sequence[Level], *, at: int) -> S
     """
     told = estimate(sessions, at=at)
     focus = next((s.focus for s in sessions if s.number == at), None)
-    looked_back = focus[-1] if focus else None
-    known = [one for one in levels if one.session_number <= at]
-    return StagePanel(estimate=told, criteria=criteria(known, told, termination_focus=looked_back))
+    return panel_of(told, [one for one in levels if one.session_number <= at], focus=focus)
+
+
+def panel_of(told: StageEstimate, levels: Sequence[Level], *, focus: tuple[int, ...] | None) -> StagePanel:
+    """Put the criteria beside an estimate; `focus` are the session's own focus answers, in the order of the stages.
+
+    References
+    ----------
+    Design choice of this project, not validated.
+
+    Examples
+    --------
+    >>> told = estimate([Session(number=1, focus=(5, 3, 1, 1))])
+    >>> [one.met for one in panel_of(told, [], focus=(5, 3, 1, 1)).criteria]
+    [None, None, False]
+    """
+    return StagePanel(estimate=told, criteria=criteria(levels, told, termination_focus=focus[-1] if focus else None))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any, TypeVar
+from uuid import UUID
 
 from cattrs.preconf.json import make_converter
 
 T = TypeVar("T")
 
 _converter = make_converter()
+_converter.register_unstructure_hook(UUID, str)
+_converter.register_structure_hook(UUID, lambda text, _: UUID(text))
 
 
 def to_document(thing: object) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, insert
@@ -21,7 +21,11 @@ Kind = Literal[
     "client.created",
     "episode.opened",
     "episode.ended",
+    "episode.reopened",
+    "episode.recomputed",
     "submission.recorded",
+    "submission.corrected",
+    "submission.withdrawn",
 ]
 
 
@@ -39,17 +43,18 @@ class Event:
 def append_events(connection: Connection, found: Sequence[Event], *, organisation: UUID) -> None:
     """Append events to the organisation's log, in the transaction that is open."""
     if found:
-        connection.execute(
-            insert(events),
-            [
-                {
-                    "organisation_id": organisation,
-                    "event_id": e.event_id,
-                    "kind": e.kind,
-                    "application_id": e.application_id,
-                    "subject": e.subject,
-                    "recorded_at": e.recorded_at,
-                }
-                for e in found
-            ],
-        )
+        connection.execute(insert(events), [event_row(event, organisation=organisation) for event in found])
+
+
+def event_row(event: Event, *, organisation: UUID) -> dict[str, Any]:
+    """Make the row of an event; the sealer gives it its number and its link later."""
+    return {
+        "organisation_id": organisation,
+        "event_id": event.event_id,
+        "kind": event.kind,
+        "application_id": event.application_id,
+        "subject": event.subject,
+        "recorded_at": event.recorded_at,
+        "sequence": None,
+        "chain": None,
+    }

@@ -61,6 +61,8 @@ api_keys = Table(
     Column("key_id", Uuid, nullable=False),
     Column("application_id", Uuid, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
+    Column("client_id", Uuid),  # opens this client only
+    Column("therapist_id", Uuid),  # opens this therapist's episodes only
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
     PrimaryKeyConstraint("organisation_id", "key_id"),
@@ -120,6 +122,7 @@ episodes = Table(
     Column("ending", String(10)),
     Column("ended_session", Integer),
     Column("ended_at", UtcDateTime),
+    Column("course", Document),  # what is kept of its current forms: see app/episodes/course.py
     PrimaryKeyConstraint("organisation_id", "episode_id"),
     UniqueConstraint("organisation_id", "client_id", "reference_key", "reference"),
     ForeignKeyConstraint(["organisation_id", "client_id"], ["clients.organisation_id", "clients.client_id"]),
@@ -165,22 +168,60 @@ submissions = Table(
     Column("wish_to_talk", Boolean),
     Column("ending", String(10)),
     Column("reported_stage", String(30)),
-    Column("source_key", String(16)),
-    Column("source", LargeBinary(32)),
     Column("content", LargeBinary(32), nullable=False),
     Column("supersedes", Uuid),
+    Column("current", Boolean, nullable=False),  # neither superseded nor withdrawn
     PrimaryKeyConstraint("organisation_id", "submission_id"),
-    UniqueConstraint(
+    ForeignKeyConstraint(["organisation_id", "episode_id"], ["episodes.organisation_id", "episodes.episode_id"]),
+    Index(
+        "uq_submissions_one_form_per_place",
         "organisation_id",
         "episode_id",
         "session_number",
         "instrument",
         "rater",
-        name="uq_submissions_one_form_per_place",
+        unique=True,
+        sqlite_where=text("current"),
+        postgresql_where=text("current"),
     ),
-    UniqueConstraint("organisation_id", "source_key", "source"),
-    ForeignKeyConstraint(["organisation_id", "episode_id"], ["episodes.organisation_id", "episodes.episode_id"]),
+    Index(
+        "uq_submissions_superseded_once",
+        "organisation_id",
+        "supersedes",
+        unique=True,
+        sqlite_where=text("supersedes IS NOT NULL"),
+        postgresql_where=text("supersedes IS NOT NULL"),
+    ),
     Index("ix_submissions_client", "organisation_id", "client_id"),
+)
+
+# The sender's own ids of forms. A form may have several: the same one sent by two systems.
+sources = Table(
+    "sources",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("source_key", String(16), nullable=False),
+    Column("source", LargeBinary(32), nullable=False),
+    Column("submission_id", Uuid, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "source_key", "source"),
+    ForeignKeyConstraint(
+        ["organisation_id", "submission_id"], ["submissions.organisation_id", "submissions.submission_id"]
+    ),
+)
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("submission_id", Uuid, nullable=False),
+    Column("application_id", Uuid, nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("withdrawn_at", UtcDateTime, nullable=False),
+    Column("recomputed_later_sessions", Integer, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "submission_id"),
+    ForeignKeyConstraint(
+        ["organisation_id", "submission_id"], ["submissions.organisation_id", "submissions.submission_id"]
+    ),
 )
 
 scores = Table(
@@ -215,19 +256,23 @@ scores = Table(
     ForeignKeyConstraint(
         ["organisation_id", "submission_id"], ["submissions.organisation_id", "submissions.submission_id"]
     ),
-    Index("ix_scores_series", "organisation_id", "episode_id", "instrument", "rater", "component", "session_number"),
 )
 
+# Revision 1 is what was answered when the form came in; later ones were made when something before it changed.
 assessments = Table(
     "assessments",
     metadata,
     Column("organisation_id", Uuid, nullable=False),
     Column("submission_id", Uuid, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("because_of", Uuid),
+    Column("recomputed_later_sessions", Integer, nullable=False),
     Column("change", Document, nullable=False),
     Column("signals", Document, nullable=False),
     Column("stage", Document),
     Column("recommendations", Document, nullable=False),
-    PrimaryKeyConstraint("organisation_id", "submission_id"),
+    PrimaryKeyConstraint("organisation_id", "submission_id", "revision"),
     ForeignKeyConstraint(
         ["organisation_id", "submission_id"], ["submissions.organisation_id", "submissions.submission_id"]
     ),

@@ -99,7 +99,7 @@ def canonical_content(form: Form) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
-def canonical_request(form: Form) -> str:
-    """Spell all that one idempotency key stands for: the content, and the sender's own id."""
+def canonical_request(form: Form, content: str, *, corrects: str | None) -> str:
+    """Spell all that one idempotency key stands for: the content, the sender's own id, and what it corrects."""
     source = [form.source.system, form.source.id] if form.source else None
-    return json.dumps([canonical_content(form), source])
+    return json.dumps([content, source, corrects])

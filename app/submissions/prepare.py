@@ -1,15 +1,27 @@
-"""Check a form against its instrument and digest what identifies it, before any transaction is open."""
+"""Check a form against its instrument, score it and digest what identifies it, before any transaction is open."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from app.access.caller import Caller
+from app.episodes.course import CourseForm, StoredScore
 from app.episodes.identify import Sitting
-from app.errors import Fault, InvalidSubmission, NotFound
+from app.errors import (
+    AllianceError,
+    Fault,
+    InstrumentKeyNotAvailable,
+    InvalidSubmission,
+    NotFound,
+    RaterNotAllowed,
+)
 from app.instruments.model import Answer, Instrument, ItemId, check_answers
+from app.scoring.many import score_forms
+from app.scoring.score import AnyScore, score
 from app.storage.keyring import Keyed
 from app.storage.runtime import Runtime
 from app.submissions.form import Form, canonical_content, canonical_request
@@ -17,45 +29,139 @@ from app.submissions.form import Form, canonical_content, canonical_request
 #: How far a sender's clock may run ahead of ours.
 AHEAD = timedelta(hours=24)
 
+#: A key belongs to one of these; the same text on another route is another key.
+Route = Literal["submissions", "put", "corrections", "withdrawals"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A form and how it came: its idempotency key; for a PUT the sender's id; for a correction the form to correct."""
+
+    form: Form
+    key: str
+    route: Route = "submissions"
+    submission_id: UUID | None = None
+    corrects: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A form that its instrument can hold."""
+
+    entry: Entry
+    instrument: Instrument
+    answers: dict[ItemId, Answer]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A checked form with its digests and the id it will have."""
+    """A checked form with its scores and digests and the id it will have."""
 
     submission_id: UUID
-    form: Form
+    entry: Entry
     instrument: Instrument
     answers: dict[ItemId, Answer]
+    scores: tuple[StoredScore, ...]
     sitting: Sitting
     key: bytes
     fingerprint: bytes
     content: bytes
     source: Keyed | None
 
+    @property
+    def form(self) -> Form:
+        """The form as it was sent."""
+        return self.entry.form
 
-def prepare(runtime: Runtime, caller: Caller, form: Form, *, key: str, now: datetime) -> Prepared:
-    """Check a form and digest its key, its content and its references, or raise InvalidSubmission."""
-    instrument = _instrument(runtime, form)
-    answers = _check(instrument, form, now)
+    @property
+    def course_form(self) -> CourseForm:
+        """What the course of the episode needs of it."""
+        form = self.form
+        return CourseForm(
+            submission_id=self.submission_id,
+            session_number=form.session_number,
+            instrument=self.instrument,
+            rater=form.rater,
+            completed_at=form.completed_at,
+            content=self.content,
+            focus=self.instrument.focus(self.answers),
+            planned_sessions=form.planned_sessions,
+            ending=form.reported.ending,
+            rupture=bool(form.reported.rupture),
+            answers=self.answers,
+            scores=self.scores,
+        )
+
+
+def prepare(
+    runtime: Runtime, caller: Caller, entries: Sequence[Entry], *, now: datetime
+) -> tuple[dict[int, Prepared], dict[int, AllianceError]]:
+    """Check, score and digest forms; those that can't be taken come back as errors, by their place in the call."""
+    checked: dict[int, Checked] = {}
+    errors: dict[int, AllianceError] = {}
+    for index, entry in enumerate(entries):
+        try:
+            checked[index] = _check(runtime, caller, entry, now=now)
+        except AllianceError as error:
+            errors[index] = error
+    scores = _score_all(checked)
+    return {index: _digest(runtime, caller, one, scores[index]) for index, one in checked.items()}, errors
+
+
+def key_digest(runtime: Runtime, caller: Caller, key: str, *, route: Route) -> bytes:
+    """Digest an idempotency key; keys bound to one client or therapist don't meet those of the others."""
+    text = "\n".join((key, route, str(caller.client_id or ""), str(caller.therapist_id or "")))
+    return runtime.keys.content("key", text, organisation=caller.organisation)
+
+
+def _check(runtime: Runtime, caller: Caller, entry: Entry, *, now: datetime) -> Checked:
+    if caller.client_id is not None and entry.form.rater not in {"client", "parent"}:
+        raise RaterNotAllowed
+    instrument = _instrument(runtime, entry.form)
+    return Checked(entry=entry, instrument=instrument, answers=_answers(instrument, entry.form, now))
+
+
+def _score_all(checked: dict[int, Checked]) -> dict[int, tuple[AnyScore, ...]]:
+    """Score forms of one instrument together; one alone is quicker by itself."""
+    by_digest: dict[str, list[int]] = {}
+    for index, one in checked.items():
+        by_digest.setdefault(one.instrument.digest, []).append(index)
+    found: dict[int, tuple[AnyScore, ...]] = {}
+    for indices in by_digest.values():
+        instrument = checked[indices[0]].instrument
+        if len(indices) == 1:
+            found[indices[0]] = score(instrument, checked[indices[0]].answers)
+        else:
+            forms = [checked[index].answers for index in indices]
+            found |= zip(indices, score_forms(instrument, forms), strict=True)
+    return found
+
+
+def _digest(runtime: Runtime, caller: Caller, checked: Checked, scores: tuple[AnyScore, ...]) -> Prepared:
+    entry, form = checked.entry, checked.entry.form
     organisation, keys = caller.organisation, runtime.keys
-    client = keys.reference("client", *form.client_ref.parts, organisation=organisation)
-    source = form.source
-    episode = form.episode_ref
+    content = canonical_content(form)
+    episode, source = form.episode_ref, form.source
     return Prepared(
-        submission_id=runtime.new_id(),
-        form=form,
-        instrument=instrument,
-        answers=answers,
+        submission_id=entry.submission_id or runtime.new_id(),
+        entry=entry,
+        instrument=checked.instrument,
+        answers=checked.answers,
+        scores=tuple(StoredScore(score_id=runtime.new_id(), score=one) for one in scores),
         sitting=Sitting(
-            client=client,
+            client=keys.reference("client", *form.client_ref.parts, organisation=organisation),
             therapist=keys.reference("therapist", *form.therapist_ref.parts, organisation=organisation),
             episode=None if episode is None else keys.reference("episode", episode, organisation=organisation),
             session_number=form.session_number,
             completed_at=form.completed_at,
         ),
-        key=keys.content("key", key, organisation=organisation),
-        fingerprint=keys.content("request", canonical_request(form), organisation=organisation),
-        content=keys.content("form", canonical_content(form), organisation=organisation),
+        key=key_digest(runtime, caller, entry.key, route=entry.route),
+        fingerprint=keys.content(
+            "request",
+            canonical_request(form, content, corrects=str(entry.corrects) if entry.corrects else None),
+            organisation=organisation,
+        ),
+        content=keys.content("form", content, organisation=organisation),
         source=None
         if source is None
         else keys.reference("source", source.system, source.id, organisation=organisation),
@@ -63,6 +169,8 @@ def prepare(runtime: Runtime, caller: Caller, form: Form, *, key: str, now: date
 
 
 def _instrument(runtime: Runtime, form: Form) -> Instrument:
+    if runtime.catalog.unavailable(form.instrument) is not None:
+        raise InstrumentKeyNotAvailable
     if not runtime.catalog.versions(form.instrument):
         raise InvalidSubmission(Fault(pointer="/instrument", code="unknown_instrument"))
     try:
@@ -71,7 +179,7 @@ def _instrument(runtime: Runtime, form: Form) -> Instrument:
         raise InvalidSubmission(Fault(pointer="/instrument_version", code="unknown_version")) from None
 
 
-def _check(instrument: Instrument, form: Form, now: datetime) -> dict[ItemId, Answer]:
+def _answers(instrument: Instrument, form: Form, now: datetime) -> dict[ItemId, Answer]:
     latest = now + AHEAD
     faults = [
         Fault(pointer=pointer, code=code)

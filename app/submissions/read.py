@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
+
+from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.errors import NotFound
 from app.storage.runtime import Runtime
 from app.submissions import store
-from app.submissions.stored import StoredSubmission
+from app.submissions.stored import StoredSubmission, Withdrawal
 
 
-async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> StoredSubmission:
-    """Return a form of the caller's organisation, or raise NotFound."""
-    found = await runtime.database.read(lambda c: store.load(c, [submission_id], organisation=caller.organisation))
-    if submission_id not in found:
-        raise NotFound
-    return found[submission_id]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """A form as it is told now, and what became of it: its successor, or its withdrawal."""
+
+    submission: StoredSubmission
+    superseded_by: UUID | None
+    withdrawal: Withdrawal | None
+
+
+async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
+    """Return a form that the caller may see, with what is said about it now, or raise NotFound."""
+
+    def work(connection: Connection) -> Fate:
+        found = store.load(connection, [submission_id], organisation=caller.organisation, first=False)
+        form = found.get(submission_id)
+        if (
+            form is None
+            or not caller.may_see(client_id=form.client_id, therapist_id=form.therapist_id)
+            or not caller.may_read(form.rater)
+        ):
+            raise NotFound
+        successor, withdrawal = None, None
+        if not form.current:
+            successor, withdrawal = store.read_fate(connection, submission_id, organisation=caller.organisation)
+        return Fate(submission=form, superseded_by=successor, withdrawal=withdrawal)
+
+    return await runtime.database.read(work)

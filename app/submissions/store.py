@@ -1,212 +1,54 @@
-"""Submissions, scores and assessments in SQL."""
+"""Submissions, scores and assessments in SQL: rows from forms, and forms from rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from app.change.since import Change
-from app.instruments.model import InstrumentKey, InstrumentRef, ItemId, answer_document, answer_from_document
-from app.scoring.score import AnyScore, NotScored, Score
+from app.episodes.course import Assessment, StoredScore
+from app.episodes.history import SCORE_NUMBERS, answers_of, instrument_of, read_scores
+from app.instruments.model import answer_document
+from app.scoring.score import NotScored, Score
 from app.stages.panel import StagePanel
 from app.stages.recommend import Recommendation
-from app.storage.conflict import insert_or_skip
 from app.storage.documents import from_document, to_document
-from app.storage.keyring import Keyed
-from app.storage.tables import assessments, idempotency_keys, scores, submissions
+from app.storage.tables import assessments, submissions, withdrawals
 from app.storage.types import AnyRow
 from app.submissions.form import Reported
-from app.submissions.stored import StoredScore, StoredSubmission
+from app.submissions.stored import StoredSubmission, Withdrawal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """An idempotency key and what it would be bound to."""
+class Revision:
+    """An assessment on its way into its table."""
 
-    key: bytes
-    fingerprint: bytes
     submission_id: UUID
+    number: int
+    made_at: datetime
+    because_of: UUID | None
+    recomputed_later_sessions: int
+    assessment: Assessment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyScope:
-    """Whose key it is, and of which route: the same text elsewhere is another key."""
-
-    application: UUID
-    route: str
-
-
-def claim_keys(
-    connection: Connection, claims: Sequence[Claim], scope: KeyScope, *, organisation: UUID, now: datetime
-) -> dict[bytes, AnyRow]:
-    """Bind the keys that are free, in order; return the rows of those that were bound before."""
-    free = connection.execute(
-        insert_or_skip(connection, idempotency_keys)
-        .values(
-            [
-                {
-                    "organisation_id": organisation,
-                    "application_id": scope.application,
-                    "route": scope.route,
-                    "key": claim.key,
-                    "fingerprint": claim.fingerprint,
-                    "submission_id": claim.submission_id,
-                    "created": True,
-                    "bound_at": now,
-                }
-                for claim in sorted(claims, key=lambda claim: claim.key)
-            ]
-        )
-        .returning(idempotency_keys.c.key)
-    )
-    bound = {claim.key for claim in claims} - {row.key for row in free}
-    if not bound:
-        return {}
-    rows = connection.execute(
-        select(idempotency_keys).where(
-            idempotency_keys.c.organisation_id == organisation,
-            idempotency_keys.c.application_id == scope.application,
-            idempotency_keys.c.route == scope.route,
-            idempotency_keys.c.key.in_(bound),
-        )
-    )
-    return {row.key: row for row in rows}
-
-
-def rebind_key(connection: Connection, key: bytes, scope: KeyScope, *, organisation: UUID, submission_id: UUID) -> None:
-    """Bind a freshly claimed key to a form that was already there."""
-    connection.execute(
-        update(idempotency_keys)
-        .where(
-            idempotency_keys.c.organisation_id == organisation,
-            idempotency_keys.c.application_id == scope.application,
-            idempotency_keys.c.route == scope.route,
-            idempotency_keys.c.key == key,
-        )
-        .values(submission_id=submission_id, created=False)
-    )
-
-
-def find_by_source(connection: Connection, sources: Sequence[Keyed], *, organisation: UUID) -> dict[bytes, AnyRow]:
-    """Find forms by the digest of the sender's own ids."""
-    if not sources:
-        return {}
-    rows = connection.execute(
-        select(submissions.c.source, submissions.c.submission_id, submissions.c.content).where(
-            submissions.c.organisation_id == organisation,
-            submissions.c.source_key.in_({source.key_id for source in sources}),
-            submissions.c.source.in_([source.digest for source in sources]),
-        )
-    )
-    return {row.source: row for row in rows}
-
-
-def insert_submission(
-    connection: Connection,
+def submission_row(
     stored: StoredSubmission,
     *,
     organisation: UUID,
     application: UUID,
     content: bytes,
-    source: Keyed | None,
     focus: tuple[int, ...] | None,
-) -> None:
-    """Write a form, its scores and its assessment."""
-    row = _submission_row(stored) | {
-        "organisation_id": organisation,
-        "application_id": application,
-        "content": content,
-        "source_key": source.key_id if source else None,
-        "source": source.digest if source else None,
-        "focus": None if focus is None else list(focus),
-    }
-    connection.execute(insert(submissions).values(row))
-    connection.execute(
-        insert(scores),
-        [_score_row(one, stored, position, organisation=organisation) for position, one in enumerate(stored.scores)],
-    )
-    connection.execute(
-        insert(assessments).values(
-            organisation_id=organisation,
-            submission_id=stored.submission_id,
-            change=to_document(stored.change),
-            signals=[],
-            stage=to_document(stored.stage),
-            recommendations=to_document(stored.recommendations),
-        )
-    )
-
-
-def load(connection: Connection, submission_ids: Sequence[UUID], *, organisation: UUID) -> dict[UUID, StoredSubmission]:
-    """Read forms with their scores and assessments; ids that are not the organisation's are left out."""
-    if not submission_ids:
-        return {}
-    forms = connection.execute(
-        select(submissions, assessments.c.change, assessments.c.stage, assessments.c.recommendations)
-        .join(
-            assessments,
-            (assessments.c.organisation_id == submissions.c.organisation_id)
-            & (assessments.c.submission_id == submissions.c.submission_id),
-        )
-        .where(submissions.c.organisation_id == organisation, submissions.c.submission_id.in_(submission_ids))
-    ).all()
-    rows = connection.execute(
-        select(scores)
-        .where(scores.c.organisation_id == organisation, scores.c.submission_id.in_(submission_ids))
-        .order_by(scores.c.submission_id, scores.c.position)
-    )
-    found: dict[UUID, list[StoredScore]] = {}
-    for row in rows:
-        found.setdefault(row.submission_id, []).append(StoredScore(score_id=row.score_id, score=_score(row)))
-    return {row.submission_id: _stored(row, tuple(found[row.submission_id])) for row in forms}
-
-
-def _stored(row: AnyRow, found: tuple[StoredScore, ...]) -> StoredSubmission:
-    return StoredSubmission(
-        submission_id=row.submission_id,
-        client_id=row.client_id,
-        therapist_id=row.therapist_id,
-        episode_id=row.episode_id,
-        session_number=row.session_number,
-        rater=row.rater,
-        instrument=_instrument(row),
-        session_date=row.session_date,
-        completed_at=row.completed_at,
-        received_at=row.received_at,
-        planned_sessions=row.planned_sessions,
-        locale=row.locale,
-        channel=row.channel,
-        modality=row.modality,
-        seen_by_therapist=row.seen_by_therapist,
-        answers={ItemId(item): answer_from_document(answer) for item, answer in row.answers.items()},
-        reported=Reported(
-            rupture=row.reported_rupture,
-            wish_to_talk=row.wish_to_talk,
-            ending=row.ending,
-            stage=row.reported_stage,
-        ),
-        supersedes=row.supersedes,
-        scores=found,
-        change=from_document(row.change, dict[str, Change]),
-        stage=from_document(row.stage, StagePanel),
-        recommendations=from_document(row.recommendations, tuple[Recommendation, ...]),
-    )
-
-
-def _instrument(row: AnyRow) -> InstrumentRef:
-    return InstrumentRef(
-        key=InstrumentKey(row.instrument), version=row.instrument_version, digest=row.instrument_digest
-    )
-
-
-def _submission_row(stored: StoredSubmission) -> dict[str, Any]:
+) -> dict[str, Any]:
+    """Make the row of a form."""
     return {
+        "organisation_id": organisation,
         "submission_id": stored.submission_id,
+        "application_id": application,
         "client_id": stored.client_id,
         "therapist_id": stored.therapist_id,
         "episode_id": stored.episode_id,
@@ -224,64 +66,250 @@ def _submission_row(stored: StoredSubmission) -> dict[str, Any]:
         "modality": stored.modality,
         "seen_by_therapist": stored.seen_by_therapist,
         "answers": {item: answer_document(answer) for item, answer in stored.answers.items()},
+        "focus": None if focus is None else list(focus),
         "reported_rupture": stored.reported.rupture,
         "wish_to_talk": stored.reported.wish_to_talk,
         "ending": stored.reported.ending,
         "reported_stage": stored.reported.stage,
+        "content": content,
         "supersedes": stored.supersedes,
+        "current": True,
     }
 
 
-def _score_row(one: StoredScore, stored: StoredSubmission, position: int, *, organisation: UUID) -> dict[str, Any]:
-    score = one.score
-    numbers = ("value", "mean", "sum", "minimum", "maximum", "pomp", "prorated")
-    return {
+def score_rows(stored: StoredSubmission, *, organisation: UUID) -> list[dict[str, Any]]:
+    """Make the rows of a form's scores, in the order of its definition."""
+    shared = {
         "organisation_id": organisation,
-        "score_id": one.score_id,
         "submission_id": stored.submission_id,
         "episode_id": stored.episode_id,
-        "instrument": score.instrument.key,
+        "instrument": stored.instrument.key,
         "rater": stored.rater,
         "session_number": stored.session_number,
-        "component": score.component,
-        "position": position,
-        "instrument_version": score.instrument.version,
-        "instrument_digest": score.instrument.digest,
-        "scoring_version": score.scoring_version,
-        **{name: getattr(score, name) if isinstance(score, Score) else None for name in numbers},
-        "reason": score.reason if isinstance(score, NotScored) else None,
-        "answered": score.answered,
-        "items": score.items,
-        "missing": list(score.missing),
-        "not_applicable": list(score.not_applicable),
+        "instrument_version": stored.instrument.version,
+        "instrument_digest": stored.instrument.digest,
+    }
+    return [
+        shared
+        | {
+            "score_id": one.score_id,
+            "component": one.score.component,
+            "position": position,
+            "scoring_version": one.score.scoring_version,
+            **{name: getattr(one.score, name) if isinstance(one.score, Score) else None for name in SCORE_NUMBERS},
+            "reason": one.score.reason if isinstance(one.score, NotScored) else None,
+            "answered": one.score.answered,
+            "items": one.score.items,
+            "missing": list(one.score.missing),
+            "not_applicable": list(one.score.not_applicable),
+        }
+        for position, one in enumerate(stored.scores)
+    ]
+
+
+def assessment_row(revision: Revision, *, organisation: UUID) -> dict[str, Any]:
+    """Make the row of an assessment."""
+    return {
+        "organisation_id": organisation,
+        "submission_id": revision.submission_id,
+        "revision": revision.number,
+        "made_at": revision.made_at,
+        "because_of": revision.because_of,
+        "recomputed_later_sessions": revision.recomputed_later_sessions,
+        "change": to_document(revision.assessment.change),
+        "signals": [],
+        "stage": to_document(revision.assessment.stage),
+        "recommendations": to_document(revision.assessment.recommendations),
     }
 
 
-def _score(row: AnyRow) -> AnyScore:
-    if row.reason is not None:
-        return NotScored(
-            component=row.component,
-            instrument=_instrument(row),
-            scoring_version=row.scoring_version,
-            reason=row.reason,
-            answered=row.answered,
-            items=row.items,
-            missing=tuple(row.missing),
-            not_applicable=tuple(row.not_applicable),
-        )
-    return Score(
-        component=row.component,
-        instrument=_instrument(row),
-        scoring_version=row.scoring_version,
-        value=row.value,
-        mean=row.mean,
-        sum=row.sum,
-        minimum=row.minimum,
-        maximum=row.maximum,
-        pomp=row.pomp,
-        answered=row.answered,
-        items=row.items,
-        prorated=row.prorated,
-        missing=tuple(row.missing),
-        not_applicable=tuple(row.not_applicable),
+_NO_LONGER_CURRENT = (
+    update(submissions)
+    .where(
+        submissions.c.organisation_id == bindparam("organisation"),
+        submissions.c.submission_id.in_(bindparam("ids", expanding=True)),
     )
+    .values(current=False)
+)
+
+
+def retire(connection: Connection, submission_ids: Collection[UUID], *, organisation: UUID) -> None:
+    """Free the places of forms that are superseded or withdrawn."""
+    if submission_ids:
+        connection.execute(_NO_LONGER_CURRENT, {"organisation": organisation, "ids": list(submission_ids)})
+
+
+def _loading(*, first: bool) -> Any:
+    """Select forms with the assessment that was answered first, or with the latest one."""
+    newest = (
+        select(func.max(assessments.c.revision))
+        .where(
+            assessments.c.organisation_id == submissions.c.organisation_id,
+            assessments.c.submission_id == submissions.c.submission_id,
+        )
+        .correlate(submissions)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            submissions,
+            assessments.c.revision,
+            assessments.c.recomputed_later_sessions,
+            assessments.c.change,
+            assessments.c.stage,
+            assessments.c.recommendations,
+        )
+        .join(
+            assessments,
+            (assessments.c.organisation_id == submissions.c.organisation_id)
+            & (assessments.c.submission_id == submissions.c.submission_id)
+            & (assessments.c.revision == (1 if first else newest)),
+        )
+        .where(
+            submissions.c.organisation_id == bindparam("organisation"),
+            submissions.c.submission_id.in_(bindparam("ids", expanding=True)),
+        )
+    )
+
+
+_FIRST, _LATEST = _loading(first=True), _loading(first=False)
+
+
+def load(
+    connection: Connection, submission_ids: Collection[UUID], *, organisation: UUID, first: bool = True
+) -> dict[UUID, StoredSubmission]:
+    """Read forms with what was said when they came in, or with what is said now; foreign ids are left out."""
+    if not submission_ids:
+        return {}
+    sent = {"organisation": organisation, "ids": list(submission_ids)}
+    forms = connection.execute(_FIRST if first else _LATEST, sent).all()
+    found = read_scores(connection, submission_ids, organisation=organisation)
+    return {row.submission_id: _stored(row, found[row.submission_id]) for row in forms}
+
+
+_ASSESSED = select(assessments).where(
+    assessments.c.organisation_id == bindparam("organisation"),
+    assessments.c.submission_id.in_(bindparam("ids", expanding=True)),
+)
+
+
+def read_assessments(
+    connection: Connection, submission_ids: Collection[UUID], *, organisation: UUID
+) -> dict[UUID, tuple[int, Assessment]]:
+    """Read the latest revision of some assessments, with its number."""
+    newest: dict[UUID, AnyRow] = {}
+    if submission_ids:
+        sent = {"organisation": organisation, "ids": list(submission_ids)}
+        for row in connection.execute(_ASSESSED, sent):
+            if row.submission_id not in newest or newest[row.submission_id].revision < row.revision:
+                newest[row.submission_id] = row
+    return {submission_id: (row.revision, _assessment(row)) for submission_id, row in newest.items()}
+
+
+_FATE = (
+    select(
+        submissions.c.submission_id.label("successor"),
+        withdrawals.c.withdrawn_at,
+        withdrawals.c.reason,
+        withdrawals.c.recomputed_later_sessions,
+    )
+    .select_from(
+        submissions.outerjoin(
+            withdrawals,
+            (withdrawals.c.organisation_id == submissions.c.organisation_id)
+            & (withdrawals.c.submission_id == submissions.c.submission_id),
+        )
+    )
+    .where(
+        submissions.c.organisation_id == bindparam("organisation"),
+        (submissions.c.supersedes == bindparam("id")) | (withdrawals.c.submission_id == bindparam("id")),
+    )
+)
+
+
+def read_fate(
+    connection: Connection, submission_id: UUID, *, organisation: UUID
+) -> tuple[UUID | None, Withdrawal | None]:
+    """Tell what became of a form that is no longer current: which one superseded it, or that it was withdrawn."""
+    successor, withdrawn = None, None
+    for row in connection.execute(_FATE, {"organisation": organisation, "id": submission_id}):
+        if row.successor != submission_id:
+            successor = row.successor
+        else:
+            withdrawn = Withdrawal(
+                withdrawn_at=row.withdrawn_at,
+                reason=row.reason,
+                recomputed_later_sessions=row.recomputed_later_sessions,
+            )
+    return successor, withdrawn
+
+
+def _assessment(row: AnyRow) -> Assessment:
+    return Assessment(
+        change=from_document(row.change, dict[str, Change]),
+        stage=from_document(row.stage, StagePanel),
+        recommendations=from_document(row.recommendations, tuple[Recommendation, ...]),
+    )
+
+
+def _stored(row: AnyRow, found: tuple[StoredScore, ...]) -> StoredSubmission:
+    told = _assessment(row)
+    return StoredSubmission(
+        submission_id=row.submission_id,
+        client_id=row.client_id,
+        therapist_id=row.therapist_id,
+        episode_id=row.episode_id,
+        session_number=row.session_number,
+        rater=row.rater,
+        instrument=instrument_of(row),
+        session_date=row.session_date,
+        completed_at=row.completed_at,
+        received_at=row.received_at,
+        planned_sessions=row.planned_sessions,
+        locale=row.locale,
+        channel=row.channel,
+        modality=row.modality,
+        seen_by_therapist=row.seen_by_therapist,
+        answers=answers_of(row),
+        reported=Reported(
+            rupture=row.reported_rupture,
+            wish_to_talk=row.wish_to_talk,
+            ending=row.ending,
+            stage=row.reported_stage,
+        ),
+        supersedes=row.supersedes,
+        current=bool(row.current),
+        scores=found,
+        change=told.change,
+        stage=told.stage,
+        recommendations=told.recommendations,
+        recomputed_later_sessions=row.recomputed_later_sessions,
+    )
+
+
+_CONTENT = select(submissions.c.content).where(
+    submissions.c.organisation_id == bindparam("organisation"), submissions.c.submission_id == bindparam("id")
+)
+
+
+def read_content(connection: Connection, submission_id: UUID, *, organisation: UUID) -> bytes:
+    """Read the digest of a stored form's content."""
+    found: bytes = connection.execute(_CONTENT, {"organisation": organisation, "id": submission_id}).scalar_one()
+    return found
+
+
+def assessment_in(stored: StoredSubmission) -> Assessment:
+    """Take the assessment out of a stored form."""
+    return Assessment(change=stored.change, stage=stored.stage, recommendations=stored.recommendations)
+
+
+def withdrawal_row(submission_id: UUID, told: Withdrawal, *, organisation: UUID, application: UUID) -> dict[str, Any]:
+    """Make the row of a withdrawal."""
+    return {
+        "organisation_id": organisation,
+        "submission_id": submission_id,
+        "application_id": application,
+        "reason": told.reason,
+        "withdrawn_at": told.withdrawn_at,
+        "recomputed_later_sessions": told.recomputed_later_sessions,
+    }

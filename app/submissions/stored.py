@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 from app.change.since import Change
+from app.episodes.course import StoredScore
 from app.instruments.model import Answer, InstrumentRef, ItemId, Rater
-from app.scoring.score import AnyScore
 from app.stages.panel import StagePanel
 from app.stages.recommend import Recommendation
 from app.submissions.form import Channel, Reported
 
+WithdrawalReason = Literal["entered_in_error", "wrong_person", "client_request", "other"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredScore:
-    """A score and its id."""
+class Withdrawal:
+    """That a form counts no longer: since when, why, and how many later sessions were looked at again."""
 
-    score_id: UUID
-    score: AnyScore
+    withdrawn_at: datetime
+    reason: WithdrawalReason
+    recomputed_later_sessions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,9 @@ class StoredSubmission:
     answers: dict[ItemId, Answer]
     reported: Reported
     supersedes: UUID | None
+    current: bool
     scores: tuple[StoredScore, ...]
     change: dict[str, Change]
     stage: StagePanel
     recommendations: tuple[Recommendation, ...]
+    recomputed_later_sessions: int

@@ -13,6 +13,7 @@ from app.progress.explain import explain
 from app.progress.look_up import look_up
 from app.progress.progress import progress
 from app.progress.stage import stage
+from app.progress.trajectory import trajectory
 from app.web.auth import ScoresReader
 from app.web.body import StrictRoute
 from app.web.clients_wire import (
@@ -21,9 +22,11 @@ from app.web.clients_wire import (
     LookupIn,
     ProgressOut,
     StageDetailOut,
+    TrajectoryOut,
     explanation_out,
     progress_out,
     stage_detail_out,
+    trajectory_out,
 )
 from app.web.openapi import problems
 from app.web.problems import WebProblem
@@ -96,6 +99,24 @@ async def get_stage(
     """Read the stage of one episode."""
     found = await stage(service, caller, client_id=client_id, episode_id=episode_id)
     return cached(request, stage_detail_out(found), control="private, no-cache")
+
+
+@router.get(
+    "/{client_id}/trajectory",
+    response_model=TrajectoryOut,
+    summary="Read the whole course of a client's scores",
+    description=(
+        "Every form that counts, per instrument and rater, by session: all components, in the instrument's unit and in "
+        "percent of the maximum possible. A form that came in late stands where its session stands."
+    ),
+    responses={304: {"description": "Nothing is new."}, **problems(400, 401, 403, 404, 503)},
+)
+async def get_trajectory(
+    request: Request, caller: ScoresReader, service: Service, client_id: UUID, episode_id: EpisodeId = None
+) -> Response:
+    """Read every series of one episode."""
+    found = await trajectory(service, caller, client_id=client_id, episode_id=episode_id)
+    return cached(request, trajectory_out(found), control="private, no-cache")
 
 
 @router.get(

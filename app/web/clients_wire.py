@@ -7,10 +7,12 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from app.episodes.course import SeriesState
 from app.instruments.model import Rater
 from app.progress.explain import ExplainedScore
-from app.progress.progress import Line, Progress
+from app.progress.progress import Progress
 from app.progress.stage import EpisodeStage
+from app.progress.trajectory import Point, Series, Trajectory
 from app.stages.model import PROFILES, STAGES, StageName
 from app.web.scores_wire import (
     Count,
@@ -24,8 +26,8 @@ from app.web.scores_wire import (
     score_out,
     stage_fields,
 )
-from app.web.submissions_wire import InstrumentRefOut, PersonIn
-from app.web.wire import In, Moment, Out, Rounded
+from app.web.submissions_wire import InstrumentRefOut, PersonIn, instrument_ref_out
+from app.web.wire import In, Moment, OptionalDate, Out, Rounded
 
 
 class LookupIn(In):
@@ -85,12 +87,15 @@ class EpisodeOut(Out):
 
     id: UUID
     opened_at: Moment
-    last_session: SessionNumber
+    last_session: SessionNumber | None = Field(description="null while no form of the episode counts.")
     ending: Literal["planned", "dropout", "transfer"] | None
 
 
 class ProgressOut(Out):
-    """A client's progress in one episode. Parts that `fields` leaves out are null."""
+    """A client's progress in one episode. Parts that `fields` leaves out are null.
+
+    A key that opens one client sees that client's own series, and no stage.
+    """
 
     client_id: UUID
     episode: EpisodeOut | None
@@ -156,9 +161,46 @@ class ExplanationOut(Out):
     sources: Annotated[list[Prose], Field(max_length=20)]
 
 
+class PointOut(Out):
+    """One form of a series. `values` and `pomps` stand in the order of the series' `components`; null: not scored."""
+
+    submission_id: UUID
+    session_number: SessionNumber
+    session_date: OptionalDate
+    completed_at: Moment
+    version: Key
+    values: Annotated[list[Rounded | None], Field(max_length=60)]
+    pomps: Annotated[list[Rounded | None], Field(max_length=60)]
+
+
+class ComponentRangeOut(Out):
+    """A component with the range of its values in the latest version; null while it was never scored."""
+
+    key: Key
+    min: Rounded | None
+    max: Rounded | None
+
+
+class SeriesOut(Out):
+    """All forms of one instrument by one rater, by session. The raters are never averaged."""
+
+    instrument: Key
+    rater: Rater
+    components: Annotated[list[ComponentRangeOut], Field(max_length=60)]
+    points: Annotated[list[PointOut], Field(max_length=2000)]
+
+
+class TrajectoryOut(Out):
+    """Every series of one episode."""
+
+    client_id: UUID
+    episode_id: UUID
+    series: Annotated[list[SeriesOut], Field(max_length=100)]
+
+
 def progress_out(found: Progress, parts: frozenset[str]) -> ProgressOut:
     """Map a client's progress, the wanted parts of it."""
-    told = found.stage.estimate
+    told = found.stage.estimate if found.stage is not None else None
     return ProgressOut(
         client_id=found.client_id,
         episode=EpisodeOut(
@@ -172,8 +214,39 @@ def progress_out(found: Progress, parts: frozenset[str]) -> ProgressOut:
             basis=told.basis,
             probabilities=probabilities_out(told.probabilities),
         )
-        if "stage" in parts
+        if told is not None and "stage" in parts
         else None,
+    )
+
+
+def trajectory_out(found: Trajectory) -> TrajectoryOut:
+    """Map the series of an episode."""
+    return TrajectoryOut(
+        client_id=found.client_id,
+        episode_id=found.episode_id,
+        series=[_series_out(line) for line in found.series],
+    )
+
+
+def _series_out(line: Series) -> SeriesOut:
+    components = list(line.ranges)
+    return SeriesOut(
+        instrument=line.instrument,
+        rater=line.rater,
+        components=[ComponentRangeOut(key=key, min=low, max=high) for key, (low, high) in line.ranges.items()],
+        points=[_point_out(point, components) for point in line.points],
+    )
+
+
+def _point_out(point: Point, components: list[str]) -> PointOut:
+    return PointOut(
+        submission_id=point.submission_id,
+        session_number=point.session_number,
+        session_date=point.session_date,
+        completed_at=point.completed_at,
+        version=point.version,
+        values=[point.values.get(key) for key in components],
+        pomps=[point.pomps.get(key) for key in components],
     )
 
 
@@ -209,14 +282,7 @@ def explanation_out(found: ExplainedScore) -> ExplanationOut:
         submission_id=found.submission_id,
         session_number=found.session_number,
         rater=found.rater,
-        instrument=InstrumentRefOut(
-            key=instrument.key,
-            version=instrument.version,
-            digest=instrument.digest,
-            key_status=instrument.key_status,
-            validated=instrument.validated,
-            scoring_version=found.scoring_version,
-        ),
+        instrument=instrument_ref_out(instrument, digest=instrument.digest, scoring_version=found.scoring_version),
         minimum_answered=instrument.missing_rule.minimum[told.result.component],
         items=[
             ItemStepOut(item=i.item, answer=i.answer, status=i.status, reversed=i.reversed, counted=i.counted)
@@ -227,7 +293,7 @@ def explanation_out(found: ExplainedScore) -> ExplanationOut:
     )
 
 
-def _line_out(line: Line) -> LineOut:
+def _line_out(line: SeriesState) -> LineOut:
     return LineOut(
         instrument=line.instrument,
         version=line.version,

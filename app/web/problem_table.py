@@ -56,7 +56,22 @@ _KINDS = (
         "Absent, malformed and another organisation's look the same. A new client exists from the first form on.",
     ),
     ProblemKind(
+        "rater_not_allowed",
+        403,
+        "The key takes the client's own forms only",
+        "It opens one client: send forms with the rater `client` or `parent`.",
+    ),
+    ProblemKind(
         "method_not_allowed", 405, "The method is not allowed here", "The `Allow` header names those that are."
+    ),
+    ProblemKind(
+        "already_exists",
+        412,
+        "The id stands for another form",
+        "Make a fresh UUID for each form. To change a stored form, post a correction.",
+    ),
+    ProblemKind(
+        "precondition_required", 428, "The If-None-Match header is missing", "Send `If-None-Match: *` with a PUT."
     ),
     ProblemKind("too_large", 413, "The body is too large", "A body holds at most 1 MiB; the connection may be closed."),
     ProblemKind(
@@ -82,10 +97,16 @@ _KINDS = (
         "A rater fills in an instrument once a session. `submission_id` names the form that is there.",
     ),
     ProblemKind(
-        "out_of_order",
+        "not_current",
         409,
-        "An earlier session than the last one",
-        "`last_session` names the last one of this series. Forms are taken in the order of sessions for now.",
+        "The form is not the current one",
+        "It was corrected (`submission_id` names the current form) or withdrawn.",
+    ),
+    ProblemKind(
+        "later_episode_open",
+        409,
+        "A later episode of the two is open",
+        "Without this form's report of an ending the episode would be open again. End the later one first.",
     ),
     ProblemKind(
         "episode_therapist_mismatch",
@@ -112,6 +133,12 @@ _KINDS = (
         "One key stands for one form. Use a fresh key for other content.",
     ),
     ProblemKind(
+        "key_repeated_in_batch",
+        422,
+        "The key stands twice in the batch",
+        "The first item with the key was taken. Each form has a key of its own.",
+    ),
+    ProblemKind(
         "validation_failed", 422, "The body has faults", "`errors` names each place with its code. Nothing was stored."
     ),
     ProblemKind("no_answers", 422, "No item is answered", "At least one item needs a number."),
@@ -130,6 +157,12 @@ _KINDS = (
         "misconfigured", 503, "The service is not set up", "The operator finds out more with `alliance doctor`."
     ),
     # places
+    ProblemKind(
+        "differs_from_corrected",
+        None,
+        "A correction stays with its form",
+        "Client, therapist, episode, instrument and rater can't change: withdraw the form and post another one.",
+    ),
     ProblemKind("required", None, "A required field is absent", "Send it."),
     ProblemKind("unknown_field", None, "A field that the schema lacks", "Remove it or mend its name."),
     ProblemKind("unknown_item", None, "An item that the instrument lacks", "See the instrument's items."),

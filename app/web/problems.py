@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import HTTPException as FastApiHTTPException
@@ -15,11 +15,12 @@ from starlette.responses import Response
 
 from app.errors import (
     AllianceError,
+    AlreadyExists,
     Fault,
     Forbidden,
     InvalidSubmission,
     KeyInProgress,
-    OutOfOrder,
+    NotCurrent,
     SessionAlreadyRated,
     SourceConflict,
     StorageBusy,
@@ -84,8 +85,9 @@ class ProblemOut(BaseModel):
     code: str = Field(description="Stable name of the problem.", max_length=60)
     errors: list[ErrorOut] = Field(description="The places, where there are any.", max_length=1000)
     trace_id: str = Field(description="Name this when you ask for help.", max_length=32)
-    submission_id: str | None = Field(default=None, description="The stored form in question.", max_length=36)
-    last_session: int | None = Field(default=None, description="The last session of the series.", ge=1, le=2000)
+    submission_id: str | None = Field(
+        default=None, description="The stored form in question; the current one where it was corrected.", max_length=36
+    )
     scope: str | None = Field(default=None, description="The scope that is missing.", max_length=40)
     parameter: str | None = Field(default=None, description="The query parameter in question.", max_length=40)
 
@@ -109,41 +111,53 @@ def problem(
     **more: Any,
 ) -> Response:
     """Answer with a problem."""
+    body = problem_body(code, trace_id=trace_id, faults=faults, **more)
+    return Response(
+        json.dumps(body, ensure_ascii=False),
+        status_code=body["status"],
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def problem_body(code: str, *, trace_id: str, faults: Sequence[Fault] = (), **more: Any) -> dict[str, Any]:
+    """Write a problem's members; those that are None are left out."""
     kind = PROBLEMS[code]
-    status = kind.status or 500
-    body = {
+    return {
         "type": f"/problems/{code}",
         "title": kind.title,
-        "status": status,
+        "status": kind.status or 500,
         "code": code,
         "errors": [{"pointer": fault.pointer, "code": fault.code} for fault in faults[:1000]],
         "trace_id": trace_id,
         **{name: value for name, value in more.items() if value is not None},
     }
-    return Response(
-        json.dumps(body, ensure_ascii=False), status_code=status, media_type="application/problem+json", headers=headers
-    )
 
 
 def from_error(error: AllianceError, trace_id: str) -> Response:
     """Answer an error of the product; the table says with which status."""
-    code = error.specific_code if isinstance(error, InvalidSubmission) else error.code
-    if code not in PROBLEMS or PROBLEMS[code].status is None:
-        code = "misconfigured"
     headers = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="alliance"'
     if isinstance(error, KeyInProgress | StorageBusy | StorageUnavailable):
         headers["Retry-After"] = "1"
-    return problem(
-        code,
-        trace_id=trace_id,
-        faults=error.faults if isinstance(error, InvalidSubmission) else (),
-        headers=headers,
-        submission_id=error.submission_id if isinstance(error, SessionAlreadyRated | SourceConflict) else None,
-        last_session=error.last_session if isinstance(error, OutOfOrder) else None,
-        scope=error.scope if isinstance(error, Forbidden) else None,
-    )
+    return problem(**members(error, trace_id), headers=headers)
+
+
+def members(error: AllianceError, trace_id: str) -> dict[str, Any]:
+    """Say what an error of the product tells: its code, the places, and the ids that help to go on."""
+    code = error.specific_code if isinstance(error, InvalidSubmission) else error.code
+    if code not in PROBLEMS or PROBLEMS[code].status is None:
+        code = "misconfigured"
+    return {
+        "code": code,
+        "trace_id": trace_id,
+        "faults": error.faults if isinstance(error, InvalidSubmission) else (),
+        "submission_id": error.submission_id
+        if isinstance(error, SessionAlreadyRated | SourceConflict | NotCurrent | AlreadyExists)
+        else None,
+        "scope": error.scope if isinstance(error, Forbidden) else None,
+    }
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
@@ -169,10 +183,13 @@ async def on_validation_error(request: Request, error: Exception) -> Response:
         if one["loc"][0] in {"query", "header"}:
             return problem("invalid_parameter", trace_id=trace_id, parameter=str(one["loc"][1])[:40])
     body = error.body if isinstance(error, RequestValidationError) else None
-    faults = {
-        Fault(pointer=_pointer(one["loc"][1:], one["type"], body), code=_code(one["type"])): None for one in found
-    }
-    return problem("validation_failed", trace_id=trace_id, faults=list(faults))
+    places_in_body = [(one["loc"][1:], one["type"]) for one in found]
+    return problem("validation_failed", trace_id=trace_id, faults=faults_of(places_in_body, body))
+
+
+def faults_of(found: Iterable[tuple[Sequence[int | str], str]], body: Any) -> list[Fault]:
+    """Turn pydantic's places and kinds of faults into ours, each once."""
+    return list({Fault(pointer=_pointer(loc, kind, body), code=_code(kind)): None for loc, kind in found})
 
 
 def _code(kind: str) -> str:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from app.access.caller import Caller
+from app.stages.advice import FALLBACK_LANGUAGE, shipped_advice
+from app.storage.runtime import Runtime
+from app.submissions.intake import Recorded
+from app.submissions.prepare import Entry
 from app.submissions.read import read
-from app.submissions.record import Entry, Recorded, record
+from app.submissions.record import record
+from app.submissions.withdraw import withdraw
 from app.web.auth import SubmissionsReader, SubmissionsWriter
+from app.web.batch_wire import BatchIn, BatchOut, item_out, sent_items
 from app.web.body import StrictRoute
+from app.web.language import preferred_language
 from app.web.openapi import problems
 from app.web.problems import WebProblem
 from app.web.submissions_wire import (
     StoredSubmissionOut,
     SubmissionIn,
     SubmissionOut,
+    View,
+    WithdrawalIn,
+    WithdrawnOut,
     form_of,
     stored_submission_out,
     submission_out,
+    withdrawn_out,
 )
 from app.web.wire import Service, answer
 
@@ -35,12 +47,17 @@ IdempotencyKey = Annotated[
         json_schema_extra={"minLength": 1, "maxLength": 255},
     ),
 ]
+IfNoneMatch = Annotated[
+    Annotated[str, Field(max_length=200)] | None,
+    Header(alias="If-None-Match", description="`*`: the form must not be there yet, or be the same. Required."),
+]
 Prefer = Annotated[
     Annotated[str, Field(max_length=200)] | None,
     Header(
         description="`return=minimal` leaves the body out: status and `Location` only.",
     ),
 ]
+_THERE = {"model": SubmissionOut, "description": "The same form was stored before, under another key or id."}
 
 
 @router.post(
@@ -51,14 +68,13 @@ Prefer = Annotated[
     description=(
         "Stores one form and answers its scores, the change since earlier sessions, the likely stage and "
         "recommendations. Safe to repeat: the same key with the same content answers the first status and body "
-        "with `Idempotent-Replayed: true`; the answer is sent after the commit, never before."
+        "with `Idempotent-Replayed: true`; the answer is sent after the commit, never before. Sessions may come late "
+        "and in any order: `recomputed_later_sessions` says how many later ones were looked at again."
     ),
-    responses={
-        200: {"model": SubmissionOut, "description": "The same form was stored before under another key."},
-        **problems(400, 401, 403, 409, 413, 415, 422, 503),
-    },
+    responses={200: _THERE, **problems(400, 401, 403, 404, 409, 413, 415, 422, 503)},
 )
-async def post_submission(
+async def post_submission(  # noqa: PLR0917 - FastAPI passes by name
+    request: Request,
     caller: SubmissionsWriter,
     service: Service,
     form: SubmissionIn,
@@ -67,6 +83,130 @@ async def post_submission(
 ) -> Response:
     """Record one form."""
     entry = Entry(form=form_of(form), key=_key(idempotency_key))
+    return await _recorded(request, service, caller, entry, prefer)
+
+
+@router.put(
+    "/{submission_id}",
+    status_code=201,
+    response_model=SubmissionOut,
+    summary="Put a form under an id of your own",
+    description=(
+        "The phone's safe path: make a UUID when the form is filled in and send it with `If-None-Match: *` until there "
+        "is an answer. The same content again is answered as the first time; other content gets 412."
+    ),
+    responses={200: _THERE, **problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503)},
+)
+async def put_submission(  # noqa: PLR0917 - FastAPI passes by name
+    request: Request,
+    caller: SubmissionsWriter,
+    service: Service,
+    submission_id: UUID,
+    form: SubmissionIn,
+    if_none_match: IfNoneMatch = None,
+    prefer: Prefer = None,
+) -> Response:
+    """Record one form under the sender's id."""
+    if (if_none_match or "").strip() != "*":
+        raise WebProblem("precondition_required")
+    entry = Entry(form=form_of(form), key=str(submission_id), route="put", submission_id=submission_id)
+    return await _recorded(request, service, caller, entry, prefer)
+
+
+@router.post(
+    "/batch",
+    response_model=BatchOut,
+    summary="Post up to 500 forms",
+    description=(
+        "One result for each form, in order, each with its own idempotency key and its own status: a form with faults "
+        "does not keep the others out. Safe to repeat as a whole or in other pieces. `Prefer: return=minimal` leaves "
+        "the bodies of stored forms out."
+    ),
+    responses=problems(400, 401, 403, 413, 415, 422, 503),
+)
+async def post_batch(
+    request: Request, caller: SubmissionsWriter, service: Service, batch: BatchIn, prefer: Prefer = None
+) -> Response:
+    """Record many forms in one transaction."""
+    entries, refused = sent_items(batch)
+    outcomes = dict(zip(entries, await record(service, caller, list(entries.values())), strict=True))
+    view = None if _minimal(prefer) else _view(request, service, caller)
+    trace_id = request.state.trace_id
+    items = [item_out(index, {**outcomes, **refused}[index], view, trace_id) for index in range(len(batch.items))]
+    headers = {"Preference-Applied": "return=minimal"} if view is None else None
+    return answer(BatchOut(items=items), headers=headers)
+
+
+@router.post(
+    "/{submission_id}/corrections",
+    status_code=201,
+    response_model=SubmissionOut,
+    summary="Correct a form",
+    description=(
+        "Sends the whole form again, as it should have been: a new form that supersedes the old one, which stays "
+        "readable. Client, therapist, episode, instrument and rater stay the same; anything else may differ, the "
+        "session number too. Later sessions are looked at again. Only the current form can be corrected."
+    ),
+    responses={200: _THERE, **problems(400, 401, 403, 404, 409, 413, 415, 422, 503)},
+)
+async def post_correction(  # noqa: PLR0917 - FastAPI passes by name
+    request: Request,
+    caller: SubmissionsWriter,
+    service: Service,
+    submission_id: UUID,
+    form: SubmissionIn,
+    idempotency_key: IdempotencyKey,
+    prefer: Prefer = None,
+) -> Response:
+    """Record a form that supersedes another one."""
+    entry = Entry(form=form_of(form), key=_key(idempotency_key), route="corrections", corrects=submission_id)
+    return await _recorded(request, service, caller, entry, prefer)
+
+
+@router.post(
+    "/{submission_id}/withdrawal",
+    status_code=201,
+    response_model=WithdrawnOut,
+    summary="Withdraw a form",
+    description=(
+        "The form counts no longer: its place is free, and later sessions are looked at again. It stays readable, "
+        "marked as withdrawn."
+    ),
+    responses={
+        200: {"model": WithdrawnOut, "description": "It was withdrawn before."},
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+)
+async def post_withdrawal(
+    caller: SubmissionsWriter,
+    service: Service,
+    submission_id: UUID,
+    sent: WithdrawalIn,
+    idempotency_key: IdempotencyKey,
+) -> Response:
+    """Withdraw one form."""
+    found = await withdraw(service, caller, submission_id, reason=sent.reason, key=_key(idempotency_key))
+    headers = {"Idempotent-Replayed": "true"} if found.replayed else {}
+    return answer(withdrawn_out(found), status=201 if found.created else 200, headers=headers)
+
+
+@router.get(
+    "/{submission_id}",
+    response_model=StoredSubmissionOut,
+    summary="Read a form back",
+    description="The stored form with the scores, what is said about it now, and what became of it.",
+    responses=problems(400, 401, 403, 404, 503),
+)
+async def get_submission(
+    request: Request, caller: SubmissionsReader, service: Service, submission_id: UUID
+) -> Response:
+    """Read one form."""
+    found = await read(service, caller, submission_id)
+    return _told(request, stored_submission_out(found, _view(request, service, caller)))
+
+
+async def _recorded(request: Request, service: Runtime, caller: Caller, entry: Entry, prefer: str | None) -> Response:
+    """Record one form and answer as the contract says."""
     outcome = (await record(service, caller, [entry]))[0]
     if not isinstance(outcome, Recorded):
         raise outcome
@@ -74,21 +214,29 @@ async def post_submission(
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
     status = 201 if outcome.created else 200
-    if prefer is not None and "return=minimal" in prefer.replace(" ", "").split(","):
+    if _minimal(prefer):
         return Response(status_code=status, headers=headers | {"Preference-Applied": "return=minimal"})
-    return answer(submission_out(outcome.submission, service.catalog), status=status, headers=headers)
+    body = submission_out(outcome.submission, _view(request, service, caller))
+    return _told(request, body, status=status, headers=headers)
 
 
-@router.get(
-    "/{submission_id}",
-    response_model=StoredSubmissionOut,
-    summary="Read a form back",
-    description="The stored form with the scores and everything that was said when it came in.",
-    responses=problems(400, 401, 403, 404, 503),
-)
-async def get_submission(caller: SubmissionsReader, service: Service, submission_id: UUID) -> Response:
-    """Read one form."""
-    return answer(stored_submission_out(await read(service, caller, submission_id), service.catalog))
+def _view(request: Request, service: Runtime, caller: Caller) -> View:
+    return View(catalog=service.catalog, sees_the_stage=caller.sees_the_stage, language=_language(request))
+
+
+def _language(request: Request) -> str:
+    offered = list(shipped_advice().entries[0].words)
+    return preferred_language(request.headers.get("accept-language"), offered) or FALLBACK_LANGUAGE
+
+
+def _told(request: Request, body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Answer in a language: the words of recommendations are in it."""
+    said = {"Content-Language": _language(request), "Vary": "Accept-Language"}
+    return answer(body, status=status, headers={**(headers or {}), **said})
+
+
+def _minimal(prefer: str | None) -> bool:
+    return prefer is not None and "return=minimal" in prefer.replace(" ", "").split(",")
 
 
 def _key(header: str) -> str:

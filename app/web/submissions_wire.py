@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,11 +10,13 @@ from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, Wit
 from pydantic_core import PydanticCustomError
 
 from app.instruments.catalog import Catalog
-from app.instruments.model import Rater, answer_document
+from app.instruments.model import Instrument, Rater, answer_document
 from app.scoring.score import SCORING_VERSION
 from app.stages.model import Ending, StageName
 from app.submissions.form import Channel, Form, Reference, Reported, Source
-from app.submissions.stored import StoredSubmission
+from app.submissions.read import Fate
+from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason
+from app.submissions.withdraw import Withdrawn
 from app.web.scores_wire import (
     ChangeOut,
     Key,
@@ -166,9 +169,16 @@ class SubmissionOut(Out):
     instrument: InstrumentRefOut
     scores: Scores
     change: Annotated[dict[Key, ChangeOut], Field(max_length=60, description="By component; read `total` first.")]
-    recomputed_later_sessions: Annotated[int, Field(ge=0, le=2000)]
+    recomputed_later_sessions: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=2000,
+            description="How many later sessions of the episode were looked at again because of this form.",
+        ),
+    ]
     signals: Annotated[list[None], Field(max_length=0, description="Empty: signals are not computed yet.")]
-    stage: StageOut
+    stage: StageOut | None = Field(description="null for a key that opens one client: it is for the therapist.")
     recommendations: Annotated[list[RecommendationOut], Field(max_length=3)]
 
 
@@ -195,11 +205,50 @@ class FormOut(Out):
     reported: ReportedOut
 
 
-class StoredSubmissionOut(SubmissionOut):
-    """A stored form, with what was sent."""
+class WithdrawalOut(Out):
+    """That a form counts no longer."""
 
+    reason: WithdrawalReason
+    withdrawn_at: Moment
+    recomputed_later_sessions: Annotated[int, Field(ge=0, le=2000)]
+
+
+class StoredSubmissionOut(SubmissionOut):
+    """A stored form, with what was sent, what is said about it now, and what became of it.
+
+    Change, stage and recommendations are those of today: another than at first when an earlier session came in late or
+    was corrected.
+    """
+
+    status: Literal["current", "superseded", "withdrawn"]
+    superseded_by: UUID | None
+    withdrawal: WithdrawalOut | None
     therapist_id: UUID
     form: FormOut
+
+
+class WithdrawalIn(In):
+    """Why a form counts no longer."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "entered_in_error"}]})
+
+    reason: WithdrawalReason
+
+
+class WithdrawnOut(WithdrawalOut):
+    """A withdrawn form. It stays readable, and its place is free for another one."""
+
+    id: UUID
+    status: Literal["withdrawn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """For whom an answer is written: what they may see, and in which language."""
+
+    catalog: Catalog
+    sees_the_stage: bool
+    language: str
 
 
 def form_of(sent: SubmissionIn) -> Form:
@@ -231,38 +280,71 @@ def form_of(sent: SubmissionIn) -> Form:
     )
 
 
-def submission_out(stored: StoredSubmission, catalog: Catalog) -> SubmissionOut:
+def submission_out(stored: StoredSubmission, view: View) -> SubmissionOut:
     """Map a stored form to the answer that its post got."""
-    return SubmissionOut(**_fields(stored, catalog))
+    return SubmissionOut(**_fields(stored, view))
 
 
-def stored_submission_out(stored: StoredSubmission, catalog: Catalog) -> StoredSubmissionOut:
+def stored_submission_out(fate: Fate, view: View) -> StoredSubmissionOut:
     """Map a stored form to what is read back."""
-    instrument = catalog.get(stored.instrument.key, stored.instrument.version)
+    stored = fate.submission
+    status = "current" if stored.current else "withdrawn" if fate.withdrawal is not None else "superseded"
     return StoredSubmissionOut(
-        **_fields(stored, catalog),
+        **_fields(stored, view),
+        status=status,
+        superseded_by=fate.superseded_by,
+        withdrawal=None if fate.withdrawal is None else WithdrawalOut(**_withdrawal(fate.withdrawal)),
         therapist_id=stored.therapist_id,
-        form=FormOut(
-            session_date=stored.session_date and stored.session_date.isoformat(),
-            completed_at=stored.completed_at,
-            planned_sessions=stored.planned_sessions,
-            locale=stored.locale,
-            channel=stored.channel,
-            modality=stored.modality,
-            seen_by_therapist=stored.seen_by_therapist,
-            answers={item.id: answer_document(stored.answers.get(item.id)) for item in instrument.items},
-            reported=ReportedOut(
-                rupture=stored.reported.rupture,
-                wish_to_talk=stored.reported.wish_to_talk,
-                ending=stored.reported.ending,
-                stage=stored.reported.stage,
-            ),
+        form=_form_out(stored, view.catalog.get(stored.instrument.key, stored.instrument.version)),
+    )
+
+
+def withdrawn_out(withdrawn: Withdrawn) -> WithdrawnOut:
+    """Map a withdrawal to its answer."""
+    return WithdrawnOut(id=withdrawn.submission_id, status="withdrawn", **_withdrawal(withdrawn.withdrawal))
+
+
+def _withdrawal(withdrawal: Withdrawal) -> dict[str, Any]:
+    return {
+        "reason": withdrawal.reason,
+        "withdrawn_at": withdrawal.withdrawn_at,
+        "recomputed_later_sessions": withdrawal.recomputed_later_sessions,
+    }
+
+
+def _form_out(stored: StoredSubmission, instrument: Instrument) -> FormOut:
+    return FormOut(
+        session_date=stored.session_date and stored.session_date.isoformat(),
+        completed_at=stored.completed_at,
+        planned_sessions=stored.planned_sessions,
+        locale=stored.locale,
+        channel=stored.channel,
+        modality=stored.modality,
+        seen_by_therapist=stored.seen_by_therapist,
+        answers={item.id: answer_document(stored.answers.get(item.id)) for item in instrument.items},
+        reported=ReportedOut(
+            rupture=stored.reported.rupture,
+            wish_to_talk=stored.reported.wish_to_talk,
+            ending=stored.reported.ending,
+            stage=stored.reported.stage,
         ),
     )
 
 
-def _fields(stored: StoredSubmission, catalog: Catalog) -> dict[str, Any]:
-    instrument = catalog.get(stored.instrument.key, stored.instrument.version)
+def instrument_ref_out(instrument: Instrument, *, digest: str, scoring_version: str) -> InstrumentRefOut:
+    """Map which definition made some scores."""
+    return InstrumentRefOut(
+        key=instrument.key,
+        version=instrument.version,
+        digest=digest,
+        key_status=instrument.key_status,
+        validated=instrument.validated,
+        scoring_version=scoring_version,
+    )
+
+
+def _fields(stored: StoredSubmission, view: View) -> dict[str, Any]:
+    instrument = view.catalog.get(stored.instrument.key, stored.instrument.version)
     # In the definition's order, the total first: a JSON column of PostgreSQL does not keep the order of names.
     components = sorted((one.score.component for one in stored.scores), key=lambda component: component != "total")
     return {
@@ -273,20 +355,19 @@ def _fields(stored: StoredSubmission, catalog: Catalog) -> dict[str, Any]:
         "rater": stored.rater,
         "received_at": stored.received_at,
         "supersedes": stored.supersedes,
-        "instrument": InstrumentRefOut(
-            key=stored.instrument.key,
-            version=stored.instrument.version,
+        "instrument": instrument_ref_out(
+            instrument,
             digest=stored.instrument.digest,
-            key_status=instrument.key_status,
-            validated=instrument.validated,
             scoring_version=stored.scores[0].score.scoring_version if stored.scores else SCORING_VERSION,
         ),
         "scores": [score_out(one.score, one.score_id) for one in stored.scores],
         "change": {component: change_out(stored.change[component]) for component in components},
-        "recomputed_later_sessions": 0,
+        "recomputed_later_sessions": stored.recomputed_later_sessions,
         "signals": [],
-        "stage": stage_out(stored.stage),
-        "recommendations": [recommendation_out(one) for one in stored.recommendations],
+        "stage": stage_out(stored.stage) if view.sees_the_stage else None,
+        "recommendations": [recommendation_out(one, view.language) for one in stored.recommendations]
+        if view.sees_the_stage
+        else [],
     }
 
 

@@ -1,0 +1,231 @@
+"""One locked episode while forms are taken into it or out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.episodes.course import Assessment, CourseForm, CourseState, Ended, advise, append, rebuild
+from app.episodes.history import read_forms, read_scores, state_from, with_scores
+from app.episodes.identify import Episode
+from app.instruments.catalog import Catalog
+from app.stages.panel import StagePanel
+from app.storage.documents import to_document
+from app.storage.types import AnyRow
+from app.submissions.store import read_assessments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What became of an episode: what is said about the forms taken, and which earlier words are others now."""
+
+    state: CourseState | None
+    told: Mapping[UUID, Assessment]
+    recomputed_later_sessions: Mapping[UUID, int]
+    revised: Mapping[UUID, tuple[int, Assessment]]
+
+
+class OpenEpisode:
+    """Forms at the end build on what is kept; anything else folds all of the episode's forms anew, once, at the end."""
+
+    def __init__(
+        self, connection: Connection, catalog: Catalog, episode: Episode, row: AnyRow | None, *, organisation: UUID
+    ) -> None:
+        self.episode = episode
+        self.is_new = row is None
+        self.was_ended = episode.ended_at is not None
+        self._connection = connection
+        self._catalog = catalog
+        self._organisation = organisation
+        self._state = state_from(row.course) if row is not None and row.course is not None else None
+        self._anew = row is not None and row.course is None
+        self._stored: dict[UUID, CourseForm] = {}
+        self._read_from = self._last + 1
+        self._taken: dict[UUID, CourseForm] = {}
+        self._told: dict[UUID, Assessment] = {}
+        self._later: dict[UUID, int] = {}
+        self._beside: list[Episode] = []
+        self._panels: dict[int, StagePanel] = {}  # of sessions whose other forms may hear something new
+
+    @property
+    def subject(self) -> dict[str, str]:
+        """What an event about it names."""
+        return {"client_id": str(self.episode.client_id), "episode_id": str(self.episode.episode_id)}
+
+    @property
+    def has_later_open(self) -> bool:
+        """Say whether another episode of the two, also without a reference, is open."""
+        mine = self.episode
+        return any(
+            one is not mine
+            and one.episode_id != mine.episode_id
+            and (one.therapist_id, one.reference, one.ended_at) == (mine.therapist_id, None, None)
+            for one in self._beside
+        )
+
+    def beside(self, others: list[Episode]) -> None:
+        """Tell it of the same client's other episodes; the list may grow."""
+        self._beside = others
+
+    @property
+    def touched(self) -> bool:
+        """Say whether anything was taken in or out."""
+        return bool(self._later)
+
+    def at_place(self, form: CourseForm) -> CourseForm | None:
+        """Return the current form that holds the place of this one."""
+        self._read(form.session_number)
+        return next(
+            (
+                one
+                for one in (*self._stored.values(), *self._taken.values())
+                if (one.session_number, one.series) == (form.session_number, form.series)
+            ),
+            None,
+        )
+
+    def take(self, form: CourseForm, *, instead_of: CourseForm | None = None) -> None:
+        """Take a form into its place, which is free."""
+        first = form.session_number if instead_of is None else min(form.session_number, instead_of.session_number)
+        if instead_of is not None:
+            self._read(1)
+            del self._stored[instead_of.submission_id]
+        self._later[form.submission_id] = self._sessions_after(first, other_than=form.session_number)
+        self._taken[form.submission_id] = form
+        if form.ending is not None and (self.episode.ended_at is None or form.completed_at < self.episode.ended_at):
+            self._end(form.ending, form)
+        if instead_of is not None or form.session_number < self._last:
+            self._anew = True
+        if not self._anew:
+            self._append(form)
+
+    def leave(self, form: CourseForm) -> None:
+        """Take a form out of its place."""
+        self._read(1)
+        del self._stored[form.submission_id]
+        self._later[form.submission_id] = self._sessions_after(form.session_number, other_than=form.session_number)
+        self._anew = True
+
+    def finish(self) -> Finished:
+        """Say what became of the episode."""
+        revised = self._fold() if self._anew else self._tell_others()
+        self._end_as(self._state.ended if self._state is not None else None)
+        return Finished(state=self._state, told=self._told, recomputed_later_sessions=self._later, revised=revised)
+
+    def row(self) -> dict[str, Any]:
+        """Make the episode's row."""
+        episode = self.episode
+        return {
+            "organisation_id": self._organisation,
+            "episode_id": episode.episode_id,
+            "client_id": episode.client_id,
+            "therapist_id": episode.therapist_id,
+            "reference_key": episode.reference.key_id if episode.reference else None,
+            "reference": episode.reference.digest if episode.reference else None,
+            "opened_at": episode.opened_at,
+            "ending": episode.ending,
+            "ended_session": episode.ended_session,
+            "ended_at": episode.ended_at,
+            "course": to_document(self._state) if self._state is not None else None,
+        }
+
+    @property
+    def _last(self) -> int:
+        return self._state.after.number if self._state is not None else 0
+
+    def _read(self, session: int) -> None:
+        """Read the stored forms from a session on, as far as they are not there yet."""
+        if self.is_new or session >= self._read_from:
+            return
+        for form in read_forms(
+            self._connection,
+            self._catalog,
+            organisation=self._organisation,
+            episode_id=self.episode.episode_id,
+            from_session=session,
+        ):
+            if form.session_number < self._read_from:
+                self._stored[form.submission_id] = form
+        self._read_from = session
+
+    def _sessions_after(self, session: int, *, other_than: int) -> int:
+        return len({f.session_number for f in self._stored.values() if session < f.session_number != other_than})
+
+    def _append(self, form: CourseForm) -> None:
+        session = form.session_number
+        others = [
+            one
+            for one in (*self._stored.values(), *self._taken.values())
+            if one.session_number == session and one is not form
+        ]
+        known = self._state.panel if self._state is not None and others else None
+        self._state, self._told[form.submission_id] = append(self._state, form, others=others)
+        if known is not None and self._state.panel != known:
+            self._panels[session] = self._state.panel
+
+    def _fold(self) -> dict[UUID, tuple[int, Assessment]]:
+        """Fold all current forms anew; what is said otherwise than before is another revision."""
+        self._read(1)
+        stored = self._with_scores(self._stored.values())
+        self._state, told = rebuild([*stored, *self._taken.values()])
+        self._told = {submission_id: told[submission_id] for submission_id in self._taken}
+        return self._revisions({form.submission_id: told[form.submission_id] for form in stored})
+
+    def _tell_others(self) -> dict[UUID, tuple[int, Assessment]]:
+        """Tell the other forms of a session what its later forms brought."""
+        for form in self._taken.values():
+            if (panel := self._panels.get(form.session_number)) is not None:
+                told = self._told[form.submission_id]
+                self._told[form.submission_id] = replace(told, stage=panel, recommendations=advise(form, panel))
+        stored = self._with_scores(f for f in self._stored.values() if f.session_number in self._panels)
+        before = self._assessments(stored)
+        return self._revisions(
+            {
+                form.submission_id: replace(
+                    before[form.submission_id][1],
+                    stage=self._panels[form.session_number],
+                    recommendations=advise(form, self._panels[form.session_number]),
+                )
+                for form in stored
+            },
+            before,
+        )
+
+    def _revisions(
+        self, now: Mapping[UUID, Assessment], before: Mapping[UUID, tuple[int, Assessment]] | None = None
+    ) -> dict[UUID, tuple[int, Assessment]]:
+        known = (
+            before
+            if before is not None
+            else read_assessments(self._connection, now.keys(), organisation=self._organisation)
+        )
+        return {
+            submission_id: (known[submission_id][0] + 1, assessment)
+            for submission_id, assessment in now.items()
+            if assessment != known[submission_id][1]
+        }
+
+    def _assessments(self, forms: Iterable[CourseForm]) -> dict[UUID, tuple[int, Assessment]]:
+        ids = [form.submission_id for form in forms]
+        return read_assessments(self._connection, ids, organisation=self._organisation)
+
+    def _with_scores(self, forms: Iterable[CourseForm]) -> list[CourseForm]:
+        wanted = list(forms)
+        if not wanted:
+            return []
+        ids = [form.submission_id for form in wanted]
+        return with_scores(wanted, read_scores(self._connection, ids, organisation=self._organisation))
+
+    def _end(self, ending: str, form: CourseForm) -> None:
+        self.episode.ending = ending
+        self.episode.ended_session = form.session_number
+        self.episode.ended_at = form.completed_at
+
+    def _end_as(self, ended: Ended | None) -> None:
+        self.episode.ending = ended.ending if ended is not None else None
+        self.episode.ended_session = ended.session_number if ended is not None else None
+        self.episode.ended_at = ended.completed_at if ended is not None else None

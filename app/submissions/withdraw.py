@@ -1,0 +1,166 @@
+"""Withdraw a form: it counts no longer, and what was said about the sessions after it is looked at again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.access.caller import Caller
+from app.episodes.history import read_forms
+from app.episodes.identify import lock_episodes
+from app.errors import KeyReused, NotCurrent, NotFound
+from app.storage.events import Event, event_row
+from app.storage.rows import write_rows
+from app.storage.runtime import Runtime
+from app.storage.tables import events, idempotency_keys, withdrawals
+from app.submissions import store
+from app.submissions.find import Wanted, find
+from app.submissions.open_episode import OpenEpisode
+from app.submissions.prepare import key_digest
+from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason
+from app.submissions.write import Rows, add_revisions, episode_events, episode_from, refuse_second_open
+
+ROUTE: Final = "withdrawals"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """A form that counts no longer: since now, or since an earlier request (`created` is False)."""
+
+    submission_id: UUID
+    withdrawal: Withdrawal
+    created: bool
+    replayed: bool
+
+
+async def withdraw(
+    runtime: Runtime, caller: Caller, submission_id: UUID, *, reason: WithdrawalReason, key: str
+) -> Withdrawn:
+    """Take a form out of its place; it stays readable, marked as withdrawn."""
+    digest = key_digest(runtime, caller, key, route=ROUTE)
+    now = runtime.now()
+
+    def work(connection: Connection) -> Withdrawn:
+        return _Withdrawal(connection, runtime, caller, now).run(submission_id, reason=reason, key=digest)
+
+    async with runtime.flights.hold([caller.application.bytes + digest]):
+        return await runtime.database.write(work)
+
+
+class _Withdrawal:
+    """One attempt at the transaction."""
+
+    def __init__(self, connection: Connection, runtime: Runtime, caller: Caller, now: datetime) -> None:
+        self._connection = connection
+        self._runtime = runtime
+        self._caller = caller
+        self._organisation = caller.organisation
+        self._now = now
+
+    def run(self, submission_id: UUID, *, reason: WithdrawalReason, key: bytes) -> Withdrawn:
+        """Withdraw the form, or say that it was withdrawn before."""
+        request = json.dumps([str(submission_id), reason])
+        fingerprint = self._runtime.keys.content("request", request, organisation=self._organisation)
+        found = find(
+            self._connection,
+            Wanted(routes=[ROUTE], keys=[key]),
+            organisation=self._organisation,
+            application=self._caller.application,
+        )
+        bound = found.keys.get(key)
+        if bound is not None and bound.fingerprint != fingerprint:
+            raise KeyReused
+        target = self._target(submission_id)
+        episode = self._episode(target)
+        successor, before = store.read_fate(self._connection, submission_id, organisation=self._organisation)
+        if successor is not None:
+            raise NotCurrent(submission_id=str(successor))
+        rows: Rows = {}
+        if bound is None:
+            rows[idempotency_keys] = [self._key_row(key, fingerprint, submission_id, created=before is None)]
+        told = before if before is not None else self._take_out(target, episode, reason, rows)
+        changed = [episode.row()] if episode.touched else []
+        write_rows(self._connection, rows, changed_episodes=changed)
+        created = bound.created if bound is not None else before is None
+        return Withdrawn(submission_id=submission_id, withdrawal=told, created=created, replayed=bound is not None)
+
+    def _target(self, submission_id: UUID) -> StoredSubmission:
+        found = store.load(self._connection, [submission_id], organisation=self._organisation)
+        target = found.get(submission_id)
+        if target is None or not self._caller.may_see(client_id=target.client_id, therapist_id=target.therapist_id):
+            raise NotFound
+        return target
+
+    def _episode(self, target: StoredSubmission) -> OpenEpisode:
+        rows = lock_episodes(self._connection, client_ids=[target.client_id], organisation=self._organisation)
+        row = next(row for row in rows if row.episode_id == target.episode_id)
+        episode = OpenEpisode(
+            self._connection, self._runtime.catalog, episode_from(row), row, organisation=self._organisation
+        )
+        episode.beside([episode_from(other) for other in rows])
+        return episode
+
+    def _take_out(
+        self, target: StoredSubmission, episode: OpenEpisode, reason: WithdrawalReason, rows: Rows
+    ) -> Withdrawal:
+        forms = read_forms(
+            self._connection,
+            self._runtime.catalog,
+            organisation=self._organisation,
+            episode_id=target.episode_id,
+            from_session=target.session_number,
+        )
+        episode.leave(next(form for form in forms if form.submission_id == target.submission_id))
+        finished = {target.episode_id: episode.finish()}
+        refuse_second_open([episode])
+        later = finished[target.episode_id].recomputed_later_sessions[target.submission_id]
+        told = Withdrawal(withdrawn_at=self._now, reason=reason, recomputed_later_sessions=later)
+        store.retire(self._connection, [target.submission_id], organisation=self._organisation)
+        rows[withdrawals] = [
+            store.withdrawal_row(
+                target.submission_id,
+                told,
+                organisation=self._organisation,
+                application=self._caller.application,
+            )
+        ]
+        add_revisions(
+            rows,
+            finished,
+            now=self._now,
+            organisation=self._organisation,
+            because_of={target.episode_id: target.submission_id},
+        )
+        subject = episode.subject | {"submission_id": str(target.submission_id)}
+        happened = [("submission.withdrawn", subject), *episode_events([episode], finished)]
+        rows[events] = [
+            event_row(
+                Event(
+                    event_id=self._runtime.new_id(),
+                    kind=kind,
+                    application_id=self._caller.application,
+                    subject=about,
+                    recorded_at=self._now,
+                ),
+                organisation=self._organisation,
+            )
+            for kind, about in happened
+        ]
+        return told
+
+    def _key_row(self, key: bytes, fingerprint: bytes, submission_id: UUID, *, created: bool) -> dict[str, object]:
+        return {
+            "organisation_id": self._organisation,
+            "application_id": self._caller.application,
+            "route": ROUTE,
+            "key": key,
+            "fingerprint": fingerprint,
+            "submission_id": submission_id,
+            "created": created,
+            "bound_at": self._now,
+        }

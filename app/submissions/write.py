@@ -1,0 +1,303 @@
+"""What one transaction of intake writes: rows of all tables, made from the forms that were taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Table
+
+from app.access.caller import Caller
+from app.episodes.identify import Episode
+from app.errors import LaterEpisodeOpen
+from app.storage.events import Event, Kind, event_row
+from app.storage.keyring import Keyed
+from app.storage.rows import write_rows
+from app.storage.runtime import Runtime
+from app.storage.tables import (
+    assessments,
+    clients,
+    episodes,
+    events,
+    idempotency_keys,
+    scores,
+    sources,
+    submissions,
+    therapists,
+)
+from app.storage.types import AnyRow
+from app.submissions import store
+from app.submissions.find import Found
+from app.submissions.open_episode import Finished, OpenEpisode
+from app.submissions.prepare import Prepared
+from app.submissions.stored import StoredSubmission
+
+Rows = dict[Table, list[dict[str, Any]]]
+
+
+@dataclass(slots=True, kw_only=True)
+class People:
+    """Clients and therapists by their references: those that were found, and those that this transaction makes."""
+
+    found: Found
+    new_id: Callable[[], UUID]
+    new_clients: dict[bytes, tuple[Keyed, UUID]] = field(default_factory=dict)
+    new_therapists: dict[bytes, tuple[Keyed, UUID]] = field(default_factory=dict)
+
+    def client(self, reference: Keyed) -> UUID:
+        """Return the client's id, a new one for a new reference."""
+        return self._id(reference, self.found.clients, self.new_clients)
+
+    def therapist(self, reference: Keyed) -> UUID:
+        """Return the therapist's id, a new one for a new reference."""
+        return self._id(reference, self.found.therapists, self.new_therapists)
+
+    def _id(self, reference: Keyed, found: Mapping[bytes, UUID], new: dict[bytes, tuple[Keyed, UUID]]) -> UUID:
+        known = found.get(reference.digest)
+        if known is not None:
+            return known
+        return new.setdefault(reference.digest, (reference, self.new_id()))[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A form with the place that was found for it."""
+
+    form: Prepared
+    client_id: UUID
+    therapist_id: UUID
+    episode: OpenEpisode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """All that a transaction is about to write. `keys` are bound to forms that were there before."""
+
+    runtime: Runtime
+    caller: Caller
+    now: datetime
+    people: People
+    episodes: Sequence[OpenEpisode]
+    taken: Mapping[int, Taken]
+    keys: Mapping[int, tuple[Prepared, UUID]]
+
+
+def write(connection: Connection, made: Made) -> dict[int, StoredSubmission]:
+    """Finish the episodes and write everything; returns the stored forms by their place in the call."""
+    organisation = made.caller.organisation
+    finished = {one.episode.episode_id: one.finish() for one in made.episodes}
+    refuse_second_open(made.episodes)
+    stored = {index: _stored(taken, finished, made.now) for index, taken in made.taken.items()}
+    retired = [taken.form.entry.corrects for taken in made.taken.values() if taken.form.entry.corrects is not None]
+    store.retire(connection, retired, organisation=organisation)
+    rows: Rows = {}
+    _add_people(rows, made)
+    _add_forms(rows, made, stored)
+    add_revisions(rows, finished, now=made.now, organisation=organisation, because_of=_causes(made))
+    _add_keys(rows, made)
+    rows[events] = [event_row(event, organisation=organisation) for event in _events(made, finished)]
+    changed = [one.row() for one in made.episodes if not one.is_new]
+    rows[episodes] = [one.row() for one in made.episodes if one.is_new]
+    write_rows(connection, rows, changed_episodes=changed)
+    return stored
+
+
+def episode_from(row: AnyRow) -> Episode:
+    """Read an episode from its row."""
+    return Episode(
+        episode_id=row.episode_id,
+        client_id=row.client_id,
+        therapist_id=row.therapist_id,
+        reference=None if row.reference is None else Keyed(key_id=row.reference_key, digest=row.reference),
+        opened_at=row.opened_at,
+        ending=row.ending,
+        ended_session=row.ended_session,
+        ended_at=row.ended_at,
+    )
+
+
+def refuse_second_open(found: Iterable[OpenEpisode]) -> None:
+    """Refuse to open an ended episode again: a unique key allows one open episode of two people without a reference."""
+    for one in found:
+        episode = one.episode
+        if one.was_ended and episode.ended_at is None and episode.reference is None and one.has_later_open:
+            raise LaterEpisodeOpen
+
+
+def add_revisions(
+    rows: Rows,
+    finished: Mapping[UUID, Finished],
+    *,
+    now: datetime,
+    organisation: UUID,
+    because_of: Mapping[UUID, UUID],
+) -> None:
+    """Add what is said otherwise about earlier forms: another revision, with the form that brought it."""
+    for episode_id, told in finished.items():
+        for submission_id, (number, assessment) in told.revised.items():
+            revision = store.Revision(
+                submission_id=submission_id,
+                number=number,
+                made_at=now,
+                because_of=because_of[episode_id],
+                recomputed_later_sessions=0,
+                assessment=assessment,
+            )
+            rows.setdefault(assessments, []).append(store.assessment_row(revision, organisation=organisation))
+
+
+def _causes(made: Made) -> dict[UUID, UUID]:
+    """Name for each episode the earliest form that this transaction took in."""
+    in_order = sorted(made.taken.values(), key=lambda taken: taken.form.course_form.order, reverse=True)
+    return {taken.episode.episode.episode_id: taken.form.submission_id for taken in in_order}
+
+
+def _stored(taken: Taken, finished: Mapping[UUID, Finished], now: datetime) -> StoredSubmission:
+    prepared, form = taken.form, taken.form.form
+    episode_id = taken.episode.episode.episode_id
+    told = finished[episode_id].told[prepared.submission_id]
+    return StoredSubmission(
+        submission_id=prepared.submission_id,
+        client_id=taken.client_id,
+        therapist_id=taken.therapist_id,
+        episode_id=episode_id,
+        session_number=form.session_number,
+        rater=form.rater,
+        instrument=prepared.instrument.ref,
+        session_date=form.session_date,
+        completed_at=form.completed_at,
+        received_at=now,
+        planned_sessions=form.planned_sessions,
+        locale=form.locale,
+        channel=form.channel,
+        modality=form.modality,
+        seen_by_therapist=form.seen_by_therapist,
+        answers=prepared.answers,
+        reported=form.reported,
+        supersedes=prepared.entry.corrects,
+        current=True,
+        scores=prepared.scores,
+        change=told.change,
+        stage=told.stage,
+        recommendations=told.recommendations,
+        recomputed_later_sessions=finished[episode_id].recomputed_later_sessions[prepared.submission_id],
+    )
+
+
+def _add_people(rows: Rows, made: Made) -> None:
+    """Add the new people that a form was taken for, each table in the order of references."""
+    used = {i for t in made.taken.values() for i in (t.client_id, t.therapist_id)}
+    for table, name, new in (
+        (clients, "client_id", made.people.new_clients),
+        (therapists, "therapist_id", made.people.new_therapists),
+    ):
+        rows[table] = [
+            {
+                "organisation_id": made.caller.organisation,
+                name: person,
+                "reference_key": reference.key_id,
+                "reference": reference.digest,
+                "created_at": made.now,
+            }
+            for _, (reference, person) in sorted(new.items())
+            if person in used
+        ]
+
+
+def _add_forms(rows: Rows, made: Made, stored: Mapping[int, StoredSubmission]) -> None:
+    organisation, application = made.caller.organisation, made.caller.application
+    for index, one in stored.items():
+        prepared = made.taken[index].form
+        row = store.submission_row(
+            one,
+            organisation=organisation,
+            application=application,
+            content=prepared.content,
+            focus=prepared.course_form.focus,
+        )
+        first = store.Revision(
+            submission_id=one.submission_id,
+            number=1,
+            made_at=made.now,
+            because_of=None,
+            recomputed_later_sessions=one.recomputed_later_sessions,
+            assessment=store.assessment_in(one),
+        )
+        rows.setdefault(submissions, []).append(row)
+        rows.setdefault(scores, []).extend(store.score_rows(one, organisation=organisation))
+        rows.setdefault(assessments, []).append(store.assessment_row(first, organisation=organisation))
+
+
+def _add_keys(rows: Rows, made: Made) -> None:
+    """Bind keys and sources, new ones to the forms that were taken, others to forms that were there."""
+    bound = [(taken.form, taken.form.submission_id, True) for taken in made.taken.values()]
+    bound += [(form, submission_id, False) for form, submission_id in made.keys.values()]
+    known = made.people.found.sources
+    for form, submission_id, created in sorted(bound, key=lambda one: one[0].key):
+        rows.setdefault(idempotency_keys, []).append(
+            {
+                "organisation_id": made.caller.organisation,
+                "application_id": made.caller.application,
+                "route": form.entry.route,
+                "key": form.key,
+                "fingerprint": form.fingerprint,
+                "submission_id": submission_id,
+                "created": created,
+                "bound_at": made.now,
+            }
+        )
+        if form.source is not None and form.source.digest not in known:
+            row = {
+                "organisation_id": made.caller.organisation,
+                "source_key": form.source.key_id,
+                "source": form.source.digest,
+                "submission_id": submission_id,
+            }
+            if row not in rows.setdefault(sources, []):
+                rows[sources].append(row)
+
+
+def _events(made: Made, finished: Mapping[UUID, Finished]) -> list[Event]:
+    """Say what happened, ids and kinds only: people and episodes first, then the forms, then what they changed."""
+    happened: list[tuple[Kind, dict[str, str]]] = [
+        ("client.created", {"client_id": str(person)})
+        for person in sorted({t.client_id for t in made.taken.values()})
+        if person in {new for _, new in made.people.new_clients.values()}
+    ]
+    happened += [("episode.opened", one.subject) for one in made.episodes if one.is_new]
+    for taken in made.taken.values():
+        subject = taken.episode.subject | {"submission_id": str(taken.form.submission_id)}
+        corrects = taken.form.entry.corrects
+        happened.append(
+            ("submission.recorded", subject)
+            if corrects is None
+            else ("submission.corrected", subject | {"supersedes": str(corrects)})
+        )
+    happened += episode_events(made.episodes, finished)
+    return [
+        Event(
+            event_id=made.runtime.new_id(),
+            kind=kind,
+            application_id=made.caller.application,
+            subject=subject,
+            recorded_at=made.now,
+        )
+        for kind, subject in happened
+    ]
+
+
+def episode_events(
+    found: Iterable[OpenEpisode], finished: Mapping[UUID, Finished]
+) -> list[tuple[Kind, dict[str, str]]]:
+    """Say which episodes ended or opened again, and where earlier words were revised."""
+    happened: list[tuple[Kind, dict[str, str]]] = []
+    for one in found:
+        if finished[one.episode.episode_id].revised:
+            happened.append(("episode.recomputed", one.subject))
+        is_ended = one.episode.ended_at is not None
+        if is_ended != one.was_ended:
+            happened.append(("episode.ended" if is_ended else "episode.reopened", one.subject))
+    return happened
