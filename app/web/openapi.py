@@ -72,7 +72,8 @@ def _sharpen(node: Any) -> None:
     """Say what FastAPI leaves out: an id has 36 characters, an integer 32 bits, and its limits are integers."""
     if isinstance(node, dict):
         if "anyOf" in node:
-            node["anyOf"] = _one_list(node["anyOf"])
+            kinds = _one_list(node.pop("anyOf"))
+            node.update({"anyOf": kinds} if len(kinds) > 1 else kinds[0])
         if node.get("format") == "uuid":
             node["maxLength"] = 36
         if node.get("type") == "integer":

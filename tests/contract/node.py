@@ -48,7 +48,7 @@ def install() -> None:
     stamp.write_text(lock, "utf-8")
 
 
-def run(tool: str | Path, *words: str | Path, cwd: Path = TOOLS, stdin: str | None = None) -> tuple[int, str]:
+def run(tool: str | Path, *words: str | Path, cwd: Path = TOOLS) -> tuple[int, str]:
     """Run an installed tool, or a script, with Node; return how it ended and all that it printed."""
     install()
     command: Sequence[str | Path] = [node(), MODULES / ".bin" / tool if isinstance(tool, str) else tool, *words]
@@ -56,7 +56,7 @@ def run(tool: str | Path, *words: str | Path, cwd: Path = TOOLS, stdin: str | No
         command,
         cwd=cwd,
         env={**os.environ, **_QUIET},
-        input=stdin,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
