@@ -42,7 +42,8 @@ def _measure(folder: Path, plan: Plan, steps: set[str], options: argparse.Namesp
     programs: list[Program] = []
     speeds: dict[str, float] = {}
     folder.chmod(0o755)  # PostgreSQL may run as another user
-    with place(folder, commit=options.commit) as where:
+    with place(folder, commit=options.commit, disk_ms=options.disk_ms) as where:
+        described["fsync_made_slower_by_ms"] = f"{options.disk_ms:g}"
         described |= {f"postgresql {name}": value for name, value in durability(where).items()}
         if "orientation" in steps:
             plan.say("floors without a database")
@@ -69,10 +70,11 @@ def _plan(options: argparse.Namespace, console: Console) -> Plan:
     quick = options.quick
     return Plan(
         rounds=options.rounds or (2 if quick else 5),
-        seconds=options.seconds or (1.5 if quick else 3.0),
-        warm_up=0.5 if quick else 1.0,
+        seconds=options.seconds or (1.5 if quick else 2.5),
+        warm_up=0.5 if quick else 0.7,
         connections=tuple(options.connections or ((16, 64) if quick else (1, 16, 64))),
         pairs=11 if quick else 41,
+        readers=32 if quick else 96,
         forms=1_000_000,
         say=lambda text: console.print(text, style="dim", markup=False),
     )
@@ -89,6 +91,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="turns of floor and service")
     parser.add_argument("--seconds", type=float, help="length of one window")
     parser.add_argument("--commit", help="measure this commit instead of the work tree")
+    parser.add_argument(
+        "--disk-ms", type=float, default=0.0, help="make each fsync this much slower (needs a C compiler)"
+    )
     parser.add_argument("--folder", help="where the databases are put for the run: a disk like that of production")
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results")
     return parser.parse_args(arguments)

@@ -27,6 +27,7 @@ class Plan:
     warm_up: float
     connections: tuple[int, ...]
     pairs: int  # of the measurement of long histories
+    readers: int  # clients whose progress is read
     forms: int  # of the measurement of scoring
     say: Callable[[str], None]
 

