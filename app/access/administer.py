@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -101,17 +102,33 @@ async def list_keys(runtime: Runtime, *, organisation: UUID, application: UUID) 
     return await runtime.database.read(lambda c: store.list_keys(c, organisation=organisation, application=application))
 
 
-async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID) -> NewKey:
-    """Give an application another key; at most two are alive, enough to change them without a pause."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """The one person whom a key opens, as the caller names them; without a system it is of the organisation's own."""
+
+    kind: Literal["client", "therapist"]
+    system: str | None
+    value: str
+
+
+async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID, binding: Binding | None = None) -> NewKey:
+    """Give an application another key; at most two unbound ones are alive, enough to change them without a pause.
+
+    A key may be bound to one client or one therapist, who is made known by it if need be: a phone may get its key
+    before the first form.
+    """
     key_id, now = runtime.new_id(), runtime.now()
     key = new_api_key(organisation=organisation, key_id=key_id)
+    made = {"application_id": str(application), "key_id": str(key_id)}
 
     def work(connection: Connection) -> None:
         if not store.lock_application(connection, organisation=organisation, application=application):
             raise NotFound
+        bound = _bind(connection, runtime, binding, organisation=organisation, at=now) if binding is not None else {}
         keys = store.list_keys(connection, organisation=organisation, application=application)
-        if sum(row.revoked_at is None for row in keys) >= KEYS_ALIVE:
-            raise LimitReached(f"an application has at most {KEYS_ALIVE} keys alive: revoke one first")
+        alive = [row for row in keys if row.revoked_at is None and _is_bound_to(row, bound)]
+        if len(alive) >= KEYS_ALIVE:
+            raise LimitReached(f"at most {KEYS_ALIVE} keys for the same are alive: revoke one first")
         store.insert_key(
             connection,
             organisation=organisation,
@@ -119,9 +136,10 @@ async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID) ->
             key_id=key_id,
             digest=runtime.keys.api_key(key.secret, organisation=organisation, key_id=key_id),
             created_at=now,
+            **bound,
         )
-        made = {"application_id": str(application), "key_id": str(key_id)}
-        _log(connection, runtime, "api_key.created", made, organisation=organisation, at=now)
+        about = made | {name: str(person) for name, person in bound.items()}
+        _log(connection, runtime, "api_key.created", about, organisation=organisation, at=now)
 
     await runtime.database.write(work)
     return NewKey(key_id=key_id, api_key=key.text)
@@ -167,6 +185,22 @@ async def enable_instrument(runtime: Runtime, *, organisation: UUID, instrument:
 async def enabled_instruments(runtime: Runtime, *, organisation: UUID) -> set[str]:
     """Return the instruments that an organisation has enabled."""
     return await runtime.database.read(lambda c: store.enabled(c, organisation=organisation))
+
+
+def _is_bound_to(row: AnyRow, bound: dict[str, UUID]) -> bool:
+    return (row.client_id, row.therapist_id) == (bound.get("client_id"), bound.get("therapist_id"))
+
+
+def _bind(
+    connection: Connection, runtime: Runtime, binding: Binding, *, organisation: UUID, at: datetime
+) -> dict[str, UUID]:
+    """Find or make the person whom a key opens."""
+    parts = (binding.system or "", binding.value)
+    reference = runtime.keys.reference(binding.kind, *parts, organisation=organisation)
+    person = store.find_or_make_person(
+        connection, binding.kind, reference, organisation=organisation, new_id=runtime.new_id, created_at=at
+    )
+    return {f"{binding.kind}_id": person}
 
 
 def _checked_name(name: str) -> str:

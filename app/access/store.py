@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from app.storage.tables import api_keys, applications, enabled_instruments, organisations
+from app.storage.keyring import Keyed
+from app.storage.tables import (
+    api_keys,
+    applications,
+    clients,
+    enabled_instruments,
+    organisations,
+    therapists,
+)
 from app.storage.types import AnyRow
 
 
@@ -162,6 +172,38 @@ _LIVE_KEY = (
 def find_live_key(connection: Connection, *, organisation: UUID, key_id: UUID) -> AnyRow | None:
     """Return a live key's digest with what it opens, and its application with the scopes."""
     return connection.execute(_LIVE_KEY, {"organisation": organisation, "key_id": key_id}).first()
+
+
+def find_or_make_person(
+    connection: Connection,
+    kind: Literal["client", "therapist"],
+    reference: Keyed,
+    *,
+    organisation: UUID,
+    new_id: Callable[[], UUID],
+    created_at: datetime,
+) -> UUID:
+    """Return the id of the person with a reference, a new one for a new reference."""
+    table, name = (clients, "client_id") if kind == "client" else (therapists, "therapist_id")
+    query = select(table.c[name]).where(
+        table.c.organisation_id == organisation,
+        table.c.reference_key == reference.key_id,
+        table.c.reference == reference.digest,
+    )
+    found: UUID | None = connection.execute(query).scalar()
+    if found is not None:
+        return found
+    made = new_id()
+    connection.execute(
+        insert(table).values(
+            organisation_id=organisation,
+            reference_key=reference.key_id,
+            reference=reference.digest,
+            created_at=created_at,
+            **{name: made},
+        )
+    )
+    return made
 
 
 def insert_enabled(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 import typer
 
-from app.cli.output import AsJson, print_json, print_table, run, say
+from app.cli.output import AsJson, fail, print_json, print_table, run, say
+
+if TYPE_CHECKING:
+    from app.storage.types import AnyRow
 
 app = typer.Typer(help="Applications and their API keys.", no_args_is_help=True)
 
@@ -83,17 +86,51 @@ def keys(org: Org, app_id: App, as_json: AsJson = False) -> None:
 
     rows = run(lambda runtime: list_keys(runtime, organisation=org, application=app_id))
     if as_json:
-        print_json([{"key_id": str(r.key_id), "created_at": r.created_at, "revoked_at": r.revoked_at} for r in rows])
+        print_json(
+            [
+                {
+                    "key_id": str(r.key_id),
+                    "client_id": r.client_id and str(r.client_id),
+                    "therapist_id": r.therapist_id and str(r.therapist_id),
+                    "created_at": r.created_at,
+                    "revoked_at": r.revoked_at,
+                }
+                for r in rows
+            ]
+        )
         return
-    print_table("Keys", ("key_id", "since", "revoked"), [(r.key_id, r.created_at, r.revoked_at or "-") for r in rows])
+    print_table(
+        "Keys",
+        ("key_id", "opens", "since", "revoked"),
+        [(r.key_id, _opens(r), r.created_at, r.revoked_at or "-") for r in rows],
+    )
+
+
+def _opens(row: AnyRow) -> str:
+    if row.client_id is not None:
+        return f"client {row.client_id}"
+    return "everything" if row.therapist_id is None else f"therapist {row.therapist_id}"
 
 
 @app.command("add-key")
-def add_key(org: Org, app_id: App, as_json: AsJson = False) -> None:
-    """Give an application a second key, to change keys without a pause."""
+def add_key(
+    org: Org,
+    app_id: App,
+    client_ref: Annotated[str | None, typer.Option(help="Opens this client only, as your forms call them.")] = None,
+    therapist_ref: Annotated[str | None, typer.Option(help="Opens this therapist's episodes only.")] = None,
+    system: Annotated[str | None, typer.Option(help="The system of the reference, where your forms send one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give an application another key: to change keys without a pause, or one that opens one person only."""
+    from app.access.administer import Binding
     from app.access.administer import add_key as add
 
-    made = run(lambda runtime: add(runtime, organisation=org, application=app_id))
+    if client_ref is not None and therapist_ref is not None:
+        raise fail("a key opens one client or one therapist, not both")
+    value = client_ref if client_ref is not None else therapist_ref
+    kind: Literal["client", "therapist"] = "client" if client_ref is not None else "therapist"
+    binding = None if value is None else Binding(kind=kind, system=system, value=value)
+    made = run(lambda runtime: add(runtime, organisation=org, application=app_id, binding=binding))
     if as_json:
         print_json({"key_id": str(made.key_id), "api_key": made.api_key})
         return

@@ -218,10 +218,13 @@ def _said(error: ValidationError, schema: dict[str, Any]) -> tuple[str, str]:
     """Put a schema's complaint into words: what is wrong, and what to do."""
     limit: Any = error.validator_value
     shown = _shown(error.instance)
-    about = schema.get("description")
+    told = schema.get("description", "").rstrip(".")
+    about = f"write {told[0].lower()}{told[1:]}" if told else ""
     if error.validator == "type":
         kinds = [_TYPES[kind] for kind in ([limit] if isinstance(limit, str) else limit)]
-        return f"{shown} is not {' or '.join(kind for kind, _ in kinds)}", about or kinds[0][1]
+        return f"{shown} is not {' or '.join(kind for kind, _ in kinds)}", (
+            about if "string" in limit else ""
+        ) or kinds[0][1]
     words = {
         "enum": (f"{shown} is not one of the choices", f"write one of: {', '.join(map(str, _listed(limit)))}"),
         "const": (f"{shown} is not what stands here", f"write {limit}"),
