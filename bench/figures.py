@@ -24,6 +24,11 @@ class Window:
         """Requests for each second."""
         return self.requests / self.seconds
 
+    @property
+    def cpu(self) -> float:
+        """Milliseconds of CPU for each request, the database's included."""
+        return 1000 * (self.service_cpu + self.database_cpu) / self.requests
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:

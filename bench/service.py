@@ -33,6 +33,7 @@ def intake(where: Place, plan: Plan, database: str, servers: tuple[Server, Serve
         programs += [_program("intake", at, server, w) for server, w in zip(servers, (below, ours), strict=True)]
         goal = Goal(bound=INTAKE_GOALS[database], at_least=True) if connections > 1 else None
         findings.append(_rate("intake, of the floor's requests/s", at, below, ours, goal))
+        findings.append(_cpu("intake, CPU of a request, times the floor's", at, below, ours))
         if connections == 1:
             findings.append(
                 Finding(
@@ -67,6 +68,7 @@ def progress(where: Place, plan: Plan, database: str, servers: tuple[Server, Ser
         programs += [_program("progress", at, server, w) for server, w in zip(servers, windows, strict=True)]
         goal = Goal(bound=READ_GOALS[database], at_least=True) if database in READ_GOALS else None
         findings.append(_rate("progress read, of the floor's requests/s", at, *windows, goal))
+        findings.append(_cpu("progress read, CPU of a request, times the floor's", at, *windows))
     return findings, programs
 
 
@@ -163,6 +165,11 @@ def _look_up(server: Server, client: str) -> str:
 def _rate(what: str, where: str, below: list[Window], ours: list[Window], goal: Goal | None) -> Finding:
     found = spread(ratios([w.rate for w in ours], [w.rate for w in below]))
     return Finding(what=what, where=where, spread=found, goal=goal)
+
+
+def _cpu(what: str, where: str, below: list[Window], ours: list[Window]) -> Finding:
+    found = spread(ratios([w.cpu for w in ours], [w.cpu for w in below]))
+    return Finding(what=what, where=where, spread=found)
 
 
 def _program(what: str, where: str, server: Server, windows: list[Window]) -> Program:
