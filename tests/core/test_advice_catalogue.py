@@ -95,7 +95,9 @@ def test_what_was_never_released_is_a_fault(catalogue: str, advice_id: str, says
         advice_text(catalogue, advice_id, "en")
 
 
-def test_versions_are_ordered_as_numbers_and_older_ones_are_kept(tmp_path: Path) -> None:
+def test_the_newest_version_is_recommended_from_and_older_ones_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """1.10.0 is newer than 1.9.0; a file of another kind is left alone, one that is named otherwise is a fault."""
     for version in ("1.10.0", "1.9.0", "1.0.0"):
         (tmp_path / f"{version}.yaml").write_text(TEXT.replace("version: 1.0.0", f"version: {version}"), "utf-8")
@@ -106,6 +108,11 @@ def test_versions_are_ordered_as_numbers_and_older_ones_are_kept(tmp_path: Path)
         ("1.9.0", "1.9.0"),
         ("1.10.0", "1.10.0"),
     ]
+    monkeypatch.setattr(advice, "released_advice", lambda: read)
+    assert (shipped_advice().version, stored_advice("1.9.0", "practice.be_genuine").id) == (
+        "1.10.0",
+        "practice.be_genuine",
+    )
     (tmp_path / "2.0.0.yaml").write_text(TEXT, "utf-8")
     with pytest.raises(CatalogueFault, match=r"^advice catalogue 1\.0\.0 stands in the file of 2\.0\.0$"):
         read_catalogues(tmp_path)

@@ -135,6 +135,14 @@ def test_forms_of_single_items_or_of_a_total_alone_name_nothing(key: str) -> Non
         assert weaker(instrument, scores=score(instrument, answers), answers=answers) == ()
 
 
+def test_rollups_and_the_total_are_neither_named_nor_compared() -> None:
+    """Three low components of trq make its rollup `relationship` low, and only the three are named."""
+    low = ("rapport", "empathy", "respect")
+    answers: dict[ItemId, Answer] = {i: 1 if c.key in low else 5 for c in TRQ.components[:8] for i in c.items}
+    named = weaker(TRQ, scores=score(TRQ, answers), answers=answers)
+    assert [(one.component.key, round(one.below, 4)) for one in named] == [(key, 71.4286) for key in low]
+
+
 # --- with standard errors ---
 
 
