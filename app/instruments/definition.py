@@ -58,7 +58,7 @@ def check_definition(text: str) -> Reading[Instrument]:
     Examples
     --------
     >>> [fault.sentence for fault in check_definition("format: 1\nkey: [").faults]  # doctest: +ELLIPSIS
-    ['line 2, column 7: (top): not readable as YAML: expected the node content...
+    ["line 2, column 7: (top): not readable as YAML: expected the node content...
     """
     read = read_document(text, definition_schema(), broken_rules)
     return Reading(value=None if read.value is None else _build(read.value.data), faults=read.faults)
