@@ -113,7 +113,7 @@ def _opens(row: AnyRow) -> str:
 
 
 @app.command("add-key")
-def add_key(
+def add_key(  # noqa: PLR0917 - typer passes by name
     org: Org,
     app_id: App,
     client_ref: Annotated[str | None, typer.Option(help="Opens this client only, as your forms call them.")] = None,
