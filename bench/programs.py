@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import subprocess
 import sys
@@ -153,6 +154,7 @@ def _postgres(folder: Path, disk: dict[str, str]) -> Iterator[tuple[str, int]]:
         yield str(server.get_uri()).replace("postgresql+psycopg2", "postgresql"), int(server.get_pid() or 0)
     finally:
         server.cleanup()
+        atexit.unregister(server._cleanup)  # noqa: SLF001 - it would clean up again, and leave a lock file in our folder
 
 
 def _make_database(where: Place, name: str) -> str:
