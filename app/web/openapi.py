@@ -122,6 +122,9 @@ def _complete(operation: dict[str, Any]) -> None:
         schema = _without_null(parameter["schema"])
         if parameter["name"] in _PATTERNS:
             schema["pattern"] = _PATTERNS[parameter["name"]]
+        if parameter["name"] == "If-None-Match" and "428" in responses:
+            schema = {"type": "string", "enum": ["*"]}
+            parameter["required"] = True
         parameter.update({**_PARAMETERS.get(parameter["name"], {}), **parameter, "schema": schema})
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import schemathesis
+from schemathesis.core.parameters import ParameterLocation
 
 from app.instruments.catalog import shipped
 
@@ -14,6 +15,7 @@ _ITEMS = {item.id: [option.value for option in item.options] for item in shipped
 #: Codes of faults in what a JSON schema takes: rules about an instrument, the clock or what is stored.
 BEYOND_SCHEMAS = frozenset(
     {
+        "differs_from_corrected",
         "idempotency_key_reused",
         "in_the_future",
         "no_answers",
@@ -87,3 +89,19 @@ def only_rules_beyond_schemas_refuse(_context: Any, response: Any, case: Any) ->
         found = unexplained(response.json(), case.body)
         if found:
             raise AssertionError(f"the document takes what the service refuses: {', '.join(sorted(found))}")
+
+
+@schemathesis.check
+def malformed_items_are_refused_one_by_one(_context: Any, response: Any, case: Any) -> None:
+    """An operation on many answers 200 and refuses items: of a malformed body it must not take everything."""
+    body = case.meta and case.meta.components.get(ParameterLocation.BODY)
+    drawn_badly = body is not None and not body.mode.is_positive
+    if drawn_badly and response.status_code == 200 and takes_everything(response.json()):
+        raise AssertionError("every item of a malformed body was taken")
+
+
+def takes_everything(answer: Any) -> bool:
+    """Say whether an answer with one status for each item refuses none."""
+    items = answer.get("items", []) if isinstance(answer, Mapping) else []
+    statuses = [item["status"] for item in items if isinstance(item, Mapping) and isinstance(item.get("status"), int)]
+    return bool(statuses) and max(statuses) < 400

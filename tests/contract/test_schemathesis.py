@@ -14,7 +14,7 @@ import pytest
 
 from tests.contract.lint import DOCUMENT, ROOT
 from tests.contract.served import Served, served
-from tests.contract.steering import is_steered, steered, unexplained
+from tests.contract.steering import is_steered, steered, takes_everything, unexplained
 from tests.harness import form, make_postgres_database
 
 #: Set for long runs by `make soak-contract`; an empty seed is a fresh one.
@@ -52,7 +52,7 @@ def schemathesis(service: Served, document: str, *words: str) -> tuple[int, str]
 def test_the_service_keeps_to_its_document(service: Served, capsys: pytest.CaptureFixture[str]) -> None:
     """No server error, nothing undeclared, nothing malformed taken, nothing well-formed refused without a rule."""
     seed = ["--seed", SEED] if SEED else []
-    words = ["--checks", "all", "--max-examples", EXAMPLES, "--continue-on-failure", *seed]
+    words = ["--max-examples", EXAMPLES, "--continue-on-failure", *seed]
     code, said = schemathesis(service, f"{service.url}/openapi.json", *words)
     with capsys.disabled():
         sys.stdout.write("\nschemathesis: " + " ".join(re.findall(r"[\d,]+ generated.*|Seed: \d+", said)) + "\n")
@@ -68,9 +68,7 @@ def test_an_answer_that_is_not_as_declared_is_found(service: Served, tmp_path: P
     document["components"]["schemas"]["LiveOut"]["properties"]["status"]["const"] = "dead"
     planted = tmp_path / "openapi.json"
     planted.write_text(json.dumps(document))
-    code, said = schemathesis(
-        service, str(planted), "--checks", "all", "--max-examples", "1", "--include-path", "/livez"
-    )
+    code, said = schemathesis(service, str(planted), "--max-examples", "1", "--include-path", "/livez")
     assert code == 1, said
     assert "Response violates schema" in said
 
@@ -97,3 +95,11 @@ def test_a_refusal_that_the_schema_should_have_said_is_found() -> None:
     assert unexplained(kind, {"answers": {"7": 4.0}}) == set()
     assert unexplained({"code": "no_answers", "errors": []}, {}) == set()
     assert unexplained({"code": "surprise", "errors": []}, {}) == {"surprise"}
+
+
+def test_a_malformed_batch_that_is_taken_whole_is_found() -> None:
+    """One refused item is enough; lists that are no results of items don't count."""
+    assert takes_everything({"items": [{"status": 201}, {"status": 200}]})
+    assert not takes_everything({"items": [{"status": 201}, {"status": 422}]})
+    assert not takes_everything({"items": [{"key": "trq-s", "status": "available"}]})
+    assert not takes_everything([1])
