@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -146,7 +146,7 @@ def revoke_key(connection: Connection, *, organisation: UUID, key_id: UUID, revo
     return result.rowcount == 1
 
 
-_LIVE_KEY = (
+_LIVE_KEYS = (
     select(
         api_keys.c.organisation_id,
         api_keys.c.key_id,
@@ -163,15 +163,16 @@ _LIVE_KEY = (
     )
     .where(
         api_keys.c.organisation_id == bindparam("organisation"),
-        api_keys.c.key_id == bindparam("key_id"),
+        api_keys.c.key_id.in_(bindparam("key_ids", expanding=True)),
         api_keys.c.revoked_at.is_(None),
     )
 )
 
 
-def find_live_key(connection: Connection, *, organisation: UUID, key_id: UUID) -> AnyRow | None:
-    """Return a live key's digest with what it opens, and its application with the scopes."""
-    return connection.execute(_LIVE_KEY, {"organisation": organisation, "key_id": key_id}).first()
+def find_live_keys(connection: Connection, key_ids: Collection[UUID], *, organisation: UUID) -> dict[UUID, AnyRow]:
+    """Return live keys' digests with what they open, and their applications with the scopes."""
+    rows = connection.execute(_LIVE_KEYS, {"organisation": organisation, "key_ids": list(key_ids)})
+    return {row.key_id: row for row in rows}
 
 
 def find_or_make_person(

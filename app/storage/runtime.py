@@ -14,6 +14,7 @@ from app.instruments.catalog import Catalog, open_catalog
 from app.storage.database import Database, open_database
 from app.storage.flights import Flights
 from app.storage.keyring import KeyRing, open_keyring
+from app.storage.together import Lanes
 
 
 def utc_now() -> datetime:
@@ -31,6 +32,7 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid7
     flights: Flights = field(default_factory=Flights)
+    lanes: Lanes = field(default_factory=Lanes)
 
 
 def open_runtime(

@@ -37,6 +37,7 @@ class BoundKey:
 class Wanted:
     """The digests to look up."""
 
+    applications: Collection[UUID]
     routes: Collection[str]
     keys: Collection[bytes]
     sources: Collection[Keyed] = ()
@@ -54,11 +55,11 @@ class Found:
     therapists: dict[bytes, UUID] = field(default_factory=dict)
 
 
-def find(connection: Connection, wanted: Wanted, *, organisation: UUID, application: UUID) -> Found:
+def find(connection: Connection, wanted: Wanted, *, organisation: UUID) -> Found:
     """Look the digests up; a reference made with another key of the key ring is another reference."""
     sent = {
         "organisation": organisation,
-        "application": application,
+        "applications": list(wanted.applications),
         "routes": list(wanted.routes),
         "keys": list(wanted.keys),
     }
@@ -97,7 +98,7 @@ def _statement() -> CompoundSelect[tuple[str, bytes, UUID, bytes, bool]]:
         keys.created.label("created"),
     ).where(
         keys.organisation_id == bindparam("organisation", type_=Uuid),
-        keys.application_id == bindparam("application", type_=Uuid),
+        keys.application_id.in_(bindparam("applications", expanding=True)),
         keys.route.in_(bindparam("routes", expanding=True)),
         keys.key.in_(bindparam("keys", expanding=True)),
     )

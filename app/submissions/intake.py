@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.access.caller import Caller
 from app.access.store import enabled
 from app.episodes.course import CourseForm
 from app.episodes.history import read_forms
@@ -93,17 +91,14 @@ class _Episodes:
 
 
 class Intake:
-    """Forms of one caller on their way into the database."""
+    """Forms of one organisation on their way into the database."""
 
-    def __init__(
-        self, connection: Connection, runtime: Runtime, caller: Caller, forms: Mapping[int, Prepared], now: datetime
-    ) -> None:
+    def __init__(self, connection: Connection, runtime: Runtime, forms: Mapping[int, Prepared]) -> None:
         self._connection = connection
         self._runtime = runtime
-        self._caller = caller
-        self._organisation = caller.organisation
+        self._organisation = next(iter(forms.values())).caller.organisation
         self._forms = forms
-        self._now = now
+        self._now = runtime.now()
         self._known: dict[int, _Known] = {}
         self._errors: dict[int, AllianceError] = {}
         self._targets: dict[UUID, StoredSubmission] = {}
@@ -128,13 +123,14 @@ class Intake:
         """Look everything up; what is left to do are the forms whose keys are free."""
         forms = self._forms.values()
         wanted = Wanted(
+            applications={form.caller.application for form in forms},
             routes={form.entry.route for form in forms},
             keys=[form.key for form in forms],
             sources=[form.source for form in forms if form.source is not None],
             clients=[form.sitting.client for form in forms],
             therapists=[form.sitting.therapist for form in forms],
         )
-        found = find(self._connection, wanted, organisation=self._organisation, application=self._caller.application)
+        found = find(self._connection, wanted, organisation=self._organisation)
         self._people = People(found=found, new_id=self._runtime.new_id)
         fresh = {}
         for index, form in self._forms.items():
@@ -248,7 +244,7 @@ class Intake:
 
     def _place(self, form: Prepared) -> _Place:
         """Find the episode of a form, or open one."""
-        sitting, caller = form.sitting, self._caller
+        sitting, caller = form.sitting, form.caller
         known = self._people.found
         for bound, reference, found in (
             (caller.client_id, sitting.client, known.clients),
@@ -279,7 +275,7 @@ class Intake:
     def _correction(self, form: Prepared, target_id: UUID) -> _Place:
         """Find what a correction takes the place of; it stays within the series of what it corrects."""
         target = self._targets.get(target_id)
-        if target is None or not self._caller.may_see(client_id=target.client_id, therapist_id=target.therapist_id):
+        if target is None or not form.caller.may_see(client_id=target.client_id, therapist_id=target.therapist_id):
             raise NotFound
         episode = next(
             one for one in self._episodes.of(target.client_id) if one.episode.episode_id == target.episode_id
@@ -327,7 +323,7 @@ class Intake:
     def _write(self) -> dict[int, StoredSubmission]:
         made = Made(
             runtime=self._runtime,
-            caller=self._caller,
+            organisation=self._organisation,
             now=self._now,
             people=self._people,
             episodes=[one for one in self._episodes.all() if one.touched],

@@ -58,6 +58,7 @@ class Prepared:
     """A checked form with its scores and digests and the id it will have."""
 
     submission_id: UUID
+    caller: Caller
     entry: Entry
     instrument: Instrument
     answers: dict[ItemId, Answer]
@@ -109,8 +110,8 @@ def prepare(
 
 
 def key_digest(runtime: Runtime, caller: Caller, key: str, *, route: Route) -> bytes:
-    """Digest an idempotency key; keys bound to one client or therapist don't meet those of the others."""
-    text = "\n".join((key, route, str(caller.client_id or ""), str(caller.therapist_id or "")))
+    """Digest an idempotency key: it belongs to an application, a route, and to whom the API key is bound."""
+    text = "\n".join((key, route, str(caller.application), str(caller.client_id), str(caller.therapist_id)))
     return runtime.keys.content("key", text, organisation=caller.organisation)
 
 
@@ -144,6 +145,7 @@ def _digest(runtime: Runtime, caller: Caller, checked: Checked, scores: tuple[An
     episode, source = form.episode_ref, form.source
     return Prepared(
         submission_id=entry.submission_id or runtime.new_id(),
+        caller=caller,
         entry=entry,
         instrument=checked.instrument,
         answers=checked.answers,

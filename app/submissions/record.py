@@ -1,12 +1,12 @@
 """Record forms: the one transaction of intake, for one form or for many.
 
-The commit happens on leaving the transaction, before anybody is answered.
+Forms that arrive while a transaction of their organisation is under way share the next one. The commit happens on
+leaving the transaction, before anybody is answered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
@@ -16,27 +16,42 @@ from app.storage.runtime import Runtime
 from app.submissions.intake import Intake, Outcome, Refused
 from app.submissions.prepare import Entry, Prepared, prepare
 
+#: So many calls share a transaction at most.
+CALLS_TOGETHER = 64
+
 
 async def record(runtime: Runtime, caller: Caller, entries: Sequence[Entry]) -> list[Outcome]:
     """Store forms in one transaction and return one outcome each, in order; keys must differ from each other.
 
     A form that is refused leaves no trace, and does not keep the others out.
     """
-    now = runtime.now()
-    ready, errors = prepare(runtime, caller, entries, now=now)
+    ready, errors = prepare(runtime, caller, entries, now=runtime.now())
     outcomes: dict[int, Outcome] = dict(errors)
-    async with runtime.flights.hold(caller.application.bytes + form.key for form in ready.values()):
-        while ready:
-            try:
-                outcomes |= await runtime.database.write(partial(_attempt, runtime, caller, ready, now))
-                break
-            except Refused as refused:
-                outcomes |= refused.errors
-                ready = {index: form for index, form in ready.items() if index not in refused.errors}
+    if ready:
+        async with runtime.flights.hold(form.key for form in ready.values()):
+            outcomes |= await runtime.lanes.run(
+                "record", caller.organisation, ready, partial(_record_together, runtime), most=CALLS_TOGETHER
+            )
     return [outcomes[index] for index in range(len(entries))]
 
 
-def _attempt(
-    runtime: Runtime, caller: Caller, forms: dict[int, Prepared], now: datetime, connection: Connection
-) -> dict[int, Outcome]:
-    return Intake(connection, runtime, caller, forms, now).run()
+async def _record_together(runtime: Runtime, calls: Sequence[Mapping[int, Prepared]]) -> list[dict[int, Outcome]]:
+    """Store the forms of several calls in one transaction."""
+    places = [(call, index) for call, forms in enumerate(calls) for index in forms]
+    ready = {number: calls[call][index] for number, (call, index) in enumerate(places)}
+    outcomes: dict[int, Outcome] = {}
+    while ready:
+        try:
+            outcomes |= await runtime.database.write(partial(_attempt, runtime, ready))
+            break
+        except Refused as refused:
+            outcomes |= refused.errors
+            ready = {number: form for number, form in ready.items() if number not in refused.errors}
+    told: list[dict[int, Outcome]] = [{} for _ in calls]
+    for number, (call, index) in enumerate(places):
+        told[call][index] = outcomes[number]
+    return told
+
+
+def _attempt(runtime: Runtime, forms: Mapping[int, Prepared], connection: Connection) -> dict[int, Outcome]:
+    return Intake(connection, runtime, forms).run()

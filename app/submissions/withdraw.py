@@ -48,7 +48,7 @@ async def withdraw(
     def work(connection: Connection) -> Withdrawn:
         return _Withdrawal(connection, runtime, caller, now).run(submission_id, reason=reason, key=digest)
 
-    async with runtime.flights.hold([caller.application.bytes + digest]):
+    async with runtime.flights.hold([digest]):
         return await runtime.database.write(work)
 
 
@@ -68,9 +68,8 @@ class _Withdrawal:
         fingerprint = self._runtime.keys.content("request", request, organisation=self._organisation)
         found = find(
             self._connection,
-            Wanted(routes=[ROUTE], keys=[key]),
+            Wanted(applications=[self._caller.application], routes=[ROUTE], keys=[key]),
             organisation=self._organisation,
-            application=self._caller.application,
         )
         bound = found.keys.get(key)
         if bound is not None and bound.fingerprint != fingerprint:
@@ -137,7 +136,8 @@ class _Withdrawal:
             because_of={target.episode_id: target.submission_id},
         )
         subject = episode.subject | {"submission_id": str(target.submission_id)}
-        happened = [("submission.withdrawn", subject), *episode_events([episode], finished)]
+        told_of = episode_events(episode, finished[target.episode_id])
+        happened = [("submission.withdrawn", subject), *((kind, episode.subject) for kind in told_of)]
         rows[events] = [
             event_row(
                 Event(

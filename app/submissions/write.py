@@ -10,7 +10,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table
 
-from app.access.caller import Caller
 from app.episodes.identify import Episode
 from app.errors import LaterEpisodeOpen
 from app.storage.events import Event, Kind, event_row
@@ -77,7 +76,7 @@ class Made:
     """All that a transaction is about to write. `keys` are bound to forms that were there before."""
 
     runtime: Runtime
-    caller: Caller
+    organisation: UUID
     now: datetime
     people: People
     episodes: Sequence[OpenEpisode]
@@ -87,7 +86,7 @@ class Made:
 
 def write(connection: Connection, made: Made) -> dict[int, StoredSubmission]:
     """Finish the episodes and write everything; returns the stored forms by their place in the call."""
-    organisation = made.caller.organisation
+    organisation = made.organisation
     finished = {one.episode.episode_id: one.finish() for one in made.episodes}
     refuse_second_open(made.episodes)
     stored = {index: _stored(taken, finished, made.now) for index, taken in made.taken.items()}
@@ -196,7 +195,7 @@ def _add_people(rows: Rows, made: Made) -> None:
     ):
         rows[table] = [
             {
-                "organisation_id": made.caller.organisation,
+                "organisation_id": made.organisation,
                 name: person,
                 "reference_key": reference.key_id,
                 "reference": reference.digest,
@@ -208,13 +207,13 @@ def _add_people(rows: Rows, made: Made) -> None:
 
 
 def _add_forms(rows: Rows, made: Made, stored: Mapping[int, StoredSubmission]) -> None:
-    organisation, application = made.caller.organisation, made.caller.application
+    organisation = made.organisation
     for index, one in stored.items():
         prepared = made.taken[index].form
         row = store.submission_row(
             one,
             organisation=organisation,
-            application=application,
+            application=prepared.caller.application,
             content=prepared.content,
             focus=prepared.course_form.focus,
         )
@@ -239,8 +238,8 @@ def _add_keys(rows: Rows, made: Made) -> None:
     for form, submission_id, created in sorted(bound, key=lambda one: one[0].key):
         rows.setdefault(idempotency_keys, []).append(
             {
-                "organisation_id": made.caller.organisation,
-                "application_id": made.caller.application,
+                "organisation_id": made.organisation,
+                "application_id": form.caller.application,
                 "route": form.entry.route,
                 "key": form.key,
                 "fingerprint": form.fingerprint,
@@ -251,7 +250,7 @@ def _add_keys(rows: Rows, made: Made) -> None:
         )
         if form.source is not None and form.source.digest not in known:
             row = {
-                "organisation_id": made.caller.organisation,
+                "organisation_id": made.organisation,
                 "source_key": form.source.key_id,
                 "source": form.source.digest,
                 "submission_id": submission_id,
@@ -262,42 +261,44 @@ def _add_keys(rows: Rows, made: Made) -> None:
 
 def _events(made: Made, finished: Mapping[UUID, Finished]) -> list[Event]:
     """Say what happened, ids and kinds only: people and episodes first, then the forms, then what they changed."""
-    happened: list[tuple[Kind, dict[str, str]]] = [
-        ("client.created", {"client_id": str(person)})
-        for person in sorted({t.client_id for t in made.taken.values()})
-        if person in {new for _, new in made.people.new_clients.values()}
-    ]
-    happened += [("episode.opened", one.subject) for one in made.episodes if one.is_new]
+    by_episode = {t.episode.episode.episode_id: t.form.caller.application for t in made.taken.values()}
+    new_clients = {person: None for _, person in made.people.new_clients.values()}
+    happened: list[tuple[UUID, Kind, dict[str, str]]] = []
     for taken in made.taken.values():
-        subject = taken.episode.subject | {"submission_id": str(taken.form.submission_id)}
+        application, subject = taken.form.caller.application, taken.episode.subject
+        if taken.client_id in new_clients:
+            del new_clients[taken.client_id]
+            happened.append((application, "client.created", {"client_id": str(taken.client_id)}))
         corrects = taken.form.entry.corrects
+        about = subject | {"submission_id": str(taken.form.submission_id)}
         happened.append(
-            ("submission.recorded", subject)
+            (application, "submission.recorded", about)
             if corrects is None
-            else ("submission.corrected", subject | {"supersedes": str(corrects)})
+            else (application, "submission.corrected", about | {"supersedes": str(corrects)})
         )
-    happened += episode_events(made.episodes, finished)
+    for one in made.episodes:
+        application = by_episode[one.episode.episode_id]
+        told = episode_events(one, finished[one.episode.episode_id])
+        happened += [(application, kind, one.subject) for kind in told]
     return [
         Event(
             event_id=made.runtime.new_id(),
             kind=kind,
-            application_id=made.caller.application,
+            application_id=application,
             subject=subject,
             recorded_at=made.now,
         )
-        for kind, subject in happened
+        for application, kind, subject in happened
     ]
 
 
-def episode_events(
-    found: Iterable[OpenEpisode], finished: Mapping[UUID, Finished]
-) -> list[tuple[Kind, dict[str, str]]]:
-    """Say which episodes ended or opened again, and where earlier words were revised."""
-    happened: list[tuple[Kind, dict[str, str]]] = []
-    for one in found:
-        if finished[one.episode.episode_id].revised:
-            happened.append(("episode.recomputed", one.subject))
-        is_ended = one.episode.ended_at is not None
-        if is_ended != one.was_ended:
-            happened.append(("episode.ended" if is_ended else "episode.reopened", one.subject))
-    return happened
+def episode_events(one: OpenEpisode, finished: Finished) -> list[Kind]:
+    """Say whether an episode was opened, ended or opened again, and whether earlier words were revised."""
+    is_ended = one.episode.ended_at is not None
+    happened: list[tuple[bool, Kind]] = [
+        (one.is_new, "episode.opened"),
+        (bool(finished.revised), "episode.recomputed"),
+        (is_ended and not one.was_ended, "episode.ended"),
+        (one.was_ended and not is_ended, "episode.reopened"),
+    ]
+    return [kind for so, kind in happened if so]
