@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+import app.instruments
 from app.access.administer import enable_instrument
+from app.instruments.catalog import open_catalog
+from app.main import create_app
 from tests.api.refusals import nothing_stored, refused
 from tests.harness import ANSWERS, Clinic, form, scores_by_component
 
-KEYS = ["trq-s", "trq-s-t", "wai-s", "wai-sr"]
+#: What this product promises to ship; others may stand beside it.
+KEYS = {
+    "trq", "trq-t", "trq-s", "trq-s-t", "wai-36", "wai-s", "wai-sr", "sai", "srs", "arm-5", "haq-ii", "care", "tasc-r",
+}  # fmt: skip
+KNOWN = ["arm-12", "arm-28", "b-l-ri", "br-wai", "calpas-p", "rri-c", "star-c", "star-p", "wai-sr-t"]
 TWELVE = {str(i): 5 for i in range(1, 13)}
 PATHS = ["/v1/instruments", "/v1/instruments/trq-s", "/v1/instruments/trq-s/versions/1.0.0"]
 
@@ -23,13 +34,35 @@ def enable(clinic: Clinic, instrument: str = "wai-s") -> None:
 
 
 def test_the_list_holds_every_instrument_in_full(clinic: Clinic) -> None:
-    """Newest version each, the same as read alone and by version."""
+    """Newest version each, the same as read alone and by version; those without a key stand at the end."""
     listed = clinic.get("/v1/instruments").json()
-    assert [one["key"] for one in listed["items"]] == KEYS
+    keys = [one["key"] for one in listed["items"]]
+    assert keys[-9:] == KNOWN
+    assert keys[:-9] == sorted(keys[:-9])
+    assert set(keys) >= KEYS
     assert listed["next_cursor"] is None
-    for one in listed["items"]:
+    for one in listed["items"][:-9]:
         assert clinic.get(f"/v1/instruments/{one['key']}").json() == one
         assert clinic.get(f"/v1/instruments/{one['key']}/versions/{one['version']}").json() == one
+
+
+def test_what_is_known_without_a_key_says_why(clinic: Clinic) -> None:
+    """200 with the reason and no items; there are no versions to read, and nothing can be scored."""
+    listed = {one["key"]: one for one in clinic.get("/v1/instruments").json()["items"]}
+    for key in KNOWN:
+        told = clinic.get(f"/v1/instruments/{key}")
+        assert (told.status_code, told.json()) == (200, listed[key])
+        refused(clinic.get(f"/v1/instruments/{key}/versions/1.0.0"), 404, "not_found")
+    told = listed["wai-sr-t"]
+    assert (told["status"], told["version"], told["items"], told["raters"]) == (
+        "key_not_available", None, [], ["therapist"],
+    )  # fmt: skip
+    assert told["reason"].startswith(
+        "Its own key, and whether the key of the client's form wai-sr holds for it, was not"
+    )
+    with nothing_stored(clinic):
+        answer = clinic.request("POST", "/v1/instruments/wai-sr-t/score", json={"answers": TWELVE})
+        refused(answer, 409, "instrument_key_not_available")
 
 
 def test_our_own_instrument_is_told_with_its_texts(clinic: Clinic) -> None:
@@ -39,7 +72,13 @@ def test_our_own_instrument_is_told_with_its_texts(clinic: Clinic) -> None:
         "version": "1.0.0", "rater": "client", "raters": ["client"], "license": "CC0-1.0", "key_status": "own",
         "validated": False,
     }  # fmt: skip
-    assert (told["convention"], told["min"], told["max"], told["norms"], told["locales"]) == ("mean", 1, 5, [], ["en"])
+    assert (told["convention"], told["min"], told["max"], told["norms"], told["locales"]) == (
+        "mean", 1, 5, [], ["en", "de", "es"],
+    )  # fmt: skip
+    assert (told["locale"], [(one["locale"], one["status"]) for one in told["translations"]]) == (
+        "en", [("de", "draft"), ("es", "draft")],
+    )  # fmt: skip
+    assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one["digest"]) for one in told["translations"])
     assert told["status"] == "available"
     assert told["items"][4] == {
         "id": "5",
@@ -48,6 +87,7 @@ def test_our_own_instrument_is_told_with_its_texts(clinic: Clinic) -> None:
         "components": ["collaboration"],
         "reversed": False,
         "stage": None,
+        "topic": None,
         "options": [
             {"value": 1, "label": "not at all"},
             {"value": 2, "label": "a little"},
@@ -86,10 +126,131 @@ def test_the_texts_of_others_are_null(clinic: Clinic, key: str, raters: int, opt
 
 
 def test_what_is_reversed_is_told(clinic: Clinic) -> None:
-    """Two items of wai-s, and none of the others."""
-    listed = clinic.get("/v1/instruments").json()["items"]
-    turned = {one["key"]: [item["id"] for item in one["items"] if item["reversed"]] for one in listed}
-    assert turned == {"trq-s": [], "trq-s-t": [], "wai-s": ["4", "10"], "wai-sr": []}
+    """As the table of the science page has it."""
+    listed = {one["key"]: one for one in clinic.get("/v1/instruments").json()["items"]}
+    turned = {key: " ".join(item["id"] for item in listed[key]["items"] if item["reversed"]) for key in KEYS}
+    assert {key: items for key, items in turned.items() if items} == {
+        "wai-36": "1 3 7 9 10 11 12 15 20 27 29 31 33 34",
+        "wai-s": "4 10",
+        "arm-5": "3",
+        "haq-ii": "4 8 11 16 19",
+        "tasc-r": "2 5 7 8 11",
+    }
+
+
+def test_boundaries_are_told_as_items_beside(clinic: Clinic) -> None:
+    """Their role says that they are in no score, their topic what they are about."""
+    items = clinic.get("/v1/instruments/trq").json()["items"]
+    beside = [(i["id"], i["topic"], i["components"]) for i in items if i["role"] == "beside"]
+    assert beside == [("b1", "boundaries", []), ("b2", "boundaries", [])]
+
+
+def test_a_visual_scale_and_its_published_cut_off_are_told(clinic: Clinic) -> None:
+    """Marks of the SRS are sent as 0 to 100 and counted in tenths; 36 is its own cut-off and nobody else's."""
+    told = clinic.get("/v1/instruments/srs").json()
+    assert (told["min"], told["max"], told["divisor"], len(told["items"][0]["options"])) == (0, 100, 10, 101)
+    assert told["cut_offs"] == [
+        {
+            "component": "total",
+            "value": 36.0,
+            "direction": "at_or_below",
+            "source": {
+                "says": "Published with the scale; a total at or below it is a reason to ask (secondary)",
+                "doi": None,
+            },
+        }
+    ]
+    made = scores_by_component(
+        clinic.request(
+            "POST", "/v1/instruments/srs/score", json={"answers": {"1": 92, "2": 88, "3": 95, "4": 90}}
+        ).json()
+    )
+    assert {key: (score["value"], score["max"]) for key, score in made.items()} == {
+        "relationship": (9.2, 10.0),
+        "goals": (8.8, 10.0),
+        "approach": (9.5, 10.0),
+        "overall": (9.0, 10.0),
+        "total": (36.5, 40.0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "language", "text"),
+    [
+        (None, "en", "We worked on what matters to me."),
+        ("es", "es", "Trabajamos en lo que a mí me importa."),
+        ("fr, es;q=0.5, en;q=0.4", "es", "Trabajamos en lo que a mí me importa."),
+        ("fr", "en", "We worked on what matters to me."),
+        ("es;q=0", "en", "We worked on what matters to me."),
+        ("%%%", "en", "We worked on what matters to me."),
+    ],
+)
+def test_an_instrument_is_told_in_the_callers_language(
+    clinic: Clinic, asked: str | None, language: str, text: str
+) -> None:
+    """The best of those there are, else the definition's own; the facts and the digest are the same in each."""
+    headers = {} if asked is None else {"Accept-Language": asked}
+    for path in PATHS[1:]:
+        answer = clinic.get(path, headers=headers)
+        told = answer.json()
+        assert (answer.headers["content-language"], told["locale"], told["items"][4]["text"]) == (
+            language,
+            language,
+            text,
+        )
+        assert "Accept-Language" in answer.headers["vary"]
+        assert told["digest"] == "sha256:fea93793d3889f30dcb2afdbf6bc99e5f83277ad9b1edc4b93a5b5a7eb2ef803"
+
+
+def test_languages_have_tags_of_their_own(clinic: Clinic) -> None:
+    """A cache that holds the English text is not told that the Spanish one is the same."""
+    path = "/v1/instruments/trq-s"
+    english, spanish = (clinic.get(path, headers={"Accept-Language": one}).headers["etag"] for one in ("en", "es"))
+    assert english != spanish
+    again = clinic.get(path, headers={"Accept-Language": "es", "If-None-Match": english})
+    assert (again.status_code, again.headers["content-language"]) == (200, "es")
+    again = clinic.get(path, headers={"Accept-Language": "es", "If-None-Match": spanish})
+    assert (again.status_code, "Accept-Language" in again.headers["vary"]) == (304, True)
+
+
+def test_the_list_names_every_language_in_it(clinic: Clinic) -> None:
+    """Instruments without texts have no language; an instrument without texts alone has no Content-Language."""
+    assert clinic.get("/v1/instruments").headers["content-language"] == "en"
+    assert clinic.get("/v1/instruments", headers={"Accept-Language": "de"}).headers["content-language"] == "de"
+    assert "content-language" not in clinic.get("/v1/instruments/wai-sr", headers={"Accept-Language": "de"}).headers
+
+
+def test_an_older_version_stays_valid(clinic: Clinic, tmp_path: Path) -> None:
+    """With a site's wai-sr 1.1.0 in place, forms of 1.0.0 are taken and scored by 1.0.0, forms of none by 1.1.0."""
+    shipped_one = Path(app.instruments.__file__).parent / "definitions" / "wai-sr" / "1.0.0.yaml"
+    newer = shipped_one.read_text("utf-8").replace("1.0.0", "1.1.0").replace("convention: mean", "convention: sum")
+    (tmp_path / "wai-sr").mkdir()
+    (tmp_path / "wai-sr" / "1.1.0.yaml").write_text(newer, "utf-8")
+    runtime = replace(clinic.service.runtime, catalog=open_catalog(tmp_path))
+
+    async def begin() -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app=create_app(runtime), raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://alliance.test")
+
+    own = replace(clinic, service=replace(clinic.service, runtime=runtime, http=clinic.service.portal.call(begin)))
+    try:
+        assert own.get("/v1/instruments/wai-sr").json()["version"] == "1.1.0"
+        assert own.get("/v1/instruments/wai-sr/versions/1.0.0").json()["version"] == "1.0.0"
+        made = {
+            version: own.recorded(
+                form(instrument="wai-sr", instrument_version=version, client_ref=f"v-{version}", answers=TWELVE)
+            )
+            for version in ("1.0.0", "1.1.0", None)
+        }
+        told = {
+            version: (one["instrument"]["version"], scores_by_component(one)["total"]["value"])
+            for version, one in made.items()
+        }
+        assert told == {"1.0.0": ("1.0.0", 5.0), "1.1.0": ("1.1.0", 60.0), None: ("1.1.0", 60.0)}
+        read = own.get(f"/v1/submissions/{made['1.0.0']['id']}").json()
+        assert read["instrument"]["version"] == "1.0.0"
+    finally:
+        clinic.service.portal.call(own.service.http.aclose)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -107,8 +268,8 @@ def test_instruments_are_cacheable(clinic: Clinic, path: str) -> None:
 
 def test_each_instrument_has_its_own_etag(clinic: Clinic) -> None:
     """No two representations share a tag."""
-    tags = [clinic.get(f"/v1/instruments/{key}").headers["etag"] for key in KEYS]
-    assert len({*tags, clinic.get("/v1/instruments").headers["etag"]}) == 5
+    tags = [clinic.get(f"/v1/instruments/{key}").headers["etag"] for key in [*sorted(KEYS), *KNOWN]]
+    assert len({*tags, clinic.get("/v1/instruments").headers["etag"]}) == len(KEYS) + len(KNOWN) + 1 == 23
 
 
 @pytest.mark.parametrize(
