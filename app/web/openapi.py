@@ -77,6 +77,8 @@ def _sharpen(node: Any) -> None:
         if node.get("format") == "uuid":
             node["maxLength"] = 36
         if node.get("type") == "integer":
+            if "exclusiveMaximum" in node:
+                node["maximum"] = node.pop("exclusiveMaximum") - 1
             limits = {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
             node.update({"format": "int32", **limits})
         for part in node.values():

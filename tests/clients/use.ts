@@ -39,7 +39,7 @@ const unchanged = await client.GET("/v1/clients/{client_id}/progress", {
 });
 
 const rapport = first.data?.scores.find((score) => score.component === "rapport");
-const stage: string | null | undefined = first.data?.stage.current;
+const stage: string | null | undefined = first.data?.stage?.current;
 
 console.log(
   JSON.stringify({
