@@ -77,15 +77,19 @@ def _sharpen(node: Any) -> None:
         if node.get("format") == "uuid":
             node["maxLength"] = 36
         if node.get("type") == "integer":
-            if "exclusiveMaximum" in node:
-                node["maximum"] = node.pop("exclusiveMaximum") - 1
-            limits = {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
-            node.update({"format": "int32", **limits})
+            _sharpen_integer(node)
         for part in node.values():
             _sharpen(part)
     elif isinstance(node, list):
         for part in node:
             _sharpen(part)
+
+
+def _sharpen_integer(node: dict[str, Any]) -> None:
+    if "exclusiveMaximum" in node:
+        node["maximum"] = node.pop("exclusiveMaximum") - 1
+    limits = {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
+    node.update({"format": "int32", **limits})
 
 
 def _one_list(kinds: list[dict[str, Any]]) -> list[dict[str, Any]]:
