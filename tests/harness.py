@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
@@ -19,7 +19,7 @@ from anyio.from_thread import BlockingPortal
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.access.administer import create_application, create_organisation
+from app.access.administer import Binding, add_key, create_application, create_organisation
 from app.access.caller import SCOPES
 from app.main import create_app
 from app.storage.database import parse_url
@@ -66,6 +66,10 @@ def make_postgres_database(server_url: str) -> str:
     return url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
 
 
+#: The therapist's form has no session focus.
+THERAPISTS_ANSWERS = {item: answer for item, answer in ANSWERS.items() if not item.startswith("f")}
+
+
 def form(**changes: Any) -> dict[str, Any]:
     """Make a valid form of trq-s by a client; changes replace fields."""
     sent: dict[str, Any] = {
@@ -82,6 +86,11 @@ def form(**changes: Any) -> dict[str, Any]:
         day = datetime(2025, 1, 7, 10, tzinfo=UTC) + timedelta(weeks=session)
         sent["completed_at"] = day.isoformat().replace("+00:00", "Z")
     return {name: value for name, value in (sent | changes).items() if value is not ...}
+
+
+def therapists_form(**changes: Any) -> dict[str, Any]:
+    """Make a valid form of trq-s-t by a therapist; changes replace fields."""
+    return form(**{"instrument": "trq-s-t", "rater": "therapist", "answers": dict(THERAPISTS_ANSWERS)} | changes)
 
 
 @dataclass(frozen=True)
@@ -165,6 +174,47 @@ class Clinic:
         """Post a body as it is."""
         headers = {"Idempotency-Key": key or f"key-{uuid4()}", "Content-Type": media_type}
         return self.request("POST", "/v1/submissions", content=body, headers=headers)
+
+    def put(self, submission_id: UUID | str, sent: dict[str, Any], **headers: str) -> httpx.Response:
+        """Put a form under an id of the sender's own."""
+        named = {"If-None-Match": "*"} | {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.request("PUT", f"/v1/submissions/{submission_id}", json=sent, headers=named)
+
+    def post_batch(self, items: Iterable[tuple[str, dict[str, Any]]], **headers: str) -> httpx.Response:
+        """Post forms with their keys in one batch."""
+        body = {"items": [{"key": key, "form": sent} for key, sent in items]}
+        return self.request("POST", "/v1/submissions/batch", json=body, headers=headers)
+
+    def correct(self, submission_id: UUID | str, sent: dict[str, Any], *, key: str | None = None) -> httpx.Response:
+        """Post a correction of a form."""
+        headers = {"Idempotency-Key": key or f"key-{uuid4()}"}
+        return self.request("POST", f"/v1/submissions/{submission_id}/corrections", json=sent, headers=headers)
+
+    def withdraw(
+        self, submission_id: UUID | str, *, reason: str = "entered_in_error", key: str | None = None
+    ) -> httpx.Response:
+        """Withdraw a form."""
+        headers = {"Idempotency-Key": key or f"key-{uuid4()}"}
+        path = f"/v1/submissions/{submission_id}/withdrawal"
+        return self.request("POST", path, json={"reason": reason}, headers=headers)
+
+    def read_back(self, submission_id: UUID | str) -> dict[str, Any]:
+        """Read a form that must be there."""
+        response = self.get(f"/v1/submissions/{submission_id}")
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def bound(self, kind: Literal["client", "therapist"], value: str, *, system: str | None = None) -> Clinic:
+        """Make a key of this application that opens one client or one therapist only."""
+        work = partial(
+            add_key,
+            self.service.runtime,
+            organisation=self.organisation,
+            application=self.application,
+            binding=Binding(kind=kind, system=system, value=value),
+        )
+        return replace(self, api_key=self.service.portal.call(work).api_key)
 
     def recorded(self, sent: dict[str, Any]) -> dict[str, Any]:
         """Post a form that must be taken, and return the answer."""

@@ -6,9 +6,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
-from app.storage.tables import assessments, clients, episodes, events, idempotency_keys, scores, submissions, therapists
+from app.storage.tables import (
+    assessments,
+    clients,
+    episodes,
+    events,
+    idempotency_keys,
+    scores,
+    sources,
+    submissions,
+    therapists,
+    withdrawals,
+)
+from app.storage.types import AnyRow
 
 #: Of the instruments that the tests post.
 SCORES = {"trq-s": 11, "trq-s-t": 11, "wai-sr": 4}
@@ -24,12 +36,14 @@ def faults(
         .where(submissions.c.organisation_id == organisation)
     ).all()
     stored = {row.submission_id: row.instrument for row in forms}
-    places = Counter((row.client_id, row.reference, row.session_number, row.instrument, row.rater) for row in forms)
-    sources = Counter(row.source for row in forms if row.source is not None)
+    places = Counter(
+        (row.client_id, row.reference, row.session_number, row.instrument, row.rater) for row in forms if row.current
+    )
     found = [f"lost: {one}" for one in set(acknowledged) - stored.keys()]
     found += [f"doubled: {place}" for place, times in places.items() if times > 1]
-    found += [f"doubled source: {source!r}" for source, times in sources.items() if times > 1]
     found += _belonging(connection, stored, organisation=organisation, keys_of_a_form=keys_of_a_form)
+    found += _fates(connection, forms, organisation=organisation)
+    found += _revisions(connection, organisation=organisation)
     found += _places(connection, organisation=organisation)
     return found
 
@@ -39,16 +53,45 @@ def _belonging(
 ) -> list[str]:
     """List the forms that lack a part of theirs or have one too many, and the parts that lack their form."""
     found = []
+    told = _subjects(connection, "submission.recorded", "submission_id", organisation)
+    told += _subjects(connection, "submission.corrected", "submission_id", organisation)
+    keys = _ids(connection, idempotency_keys, "submission_id", organisation, idempotency_keys.c.route != "withdrawals")
+    first = _ids(connection, assessments, "submission_id", organisation, assessments.c.revision == 1)
     for name, counted, expected in (
         ("scores", _ids(connection, scores, "submission_id", organisation), None),
-        ("assessment", _ids(connection, assessments, "submission_id", organisation), 1),
-        ("event", _subjects(connection, "submission.recorded", "submission_id", organisation), 1),
-        ("key", _ids(connection, idempotency_keys, "submission_id", organisation), keys_of_a_form),
+        ("assessment", first, 1),
+        ("event", told, 1),
+        ("key", keys, keys_of_a_form),
     ):
         wanted = {one: SCORES[instrument] if expected is None else expected for one, instrument in stored.items()}
         found += [f"{name} of {one}: {counted[one]}" for one, times in wanted.items() if counted[one] != times]
         found += [f"{name} without a form: {one}" for one in counted.keys() - stored.keys()]
+    named = _ids(connection, sources, "submission_id", organisation)
+    return found + [f"source without a form: {one}" for one in named.keys() - stored.keys()]
+
+
+def _fates(connection: Connection, forms: Iterable[AnyRow], *, organisation: UUID) -> list[str]:
+    """List the forms that are current although something became of them, and those that are not although nothing did.
+
+    A form has one fate at most: one successor, or one withdrawal whose event is there.
+    """
+    withdrawn = _ids(connection, withdrawals, "submission_id", organisation)
+    fates = withdrawn + Counter(row.supersedes for row in forms if row.supersedes is not None)
+    found = [f"fates of {row.submission_id}" for row in forms if fates[row.submission_id] != (not row.current)]
+    if _subjects(connection, "submission.withdrawn", "submission_id", organisation) != withdrawn:
+        found.append("submission.withdrawn: not one for each")
     return found
+
+
+def _revisions(connection: Connection, *, organisation: UUID) -> list[str]:
+    """List the forms whose assessments are not numbered from 1 without a gap, or name no reason for a later one."""
+    rows = connection.execute(select(assessments).where(assessments.c.organisation_id == organisation)).all()
+    numbers: dict[UUID, list[int]] = {}
+    for row in rows:
+        numbers.setdefault(row.submission_id, []).append(row.revision)
+    found = [f"revisions of {one}: {n}" for one, n in numbers.items() if sorted(n) != list(range(1, len(n) + 1))]
+    wrong = [row for row in rows if (row.because_of is None) != (row.revision == 1)]
+    return found + [f"reason of revision {row.revision} of {row.submission_id}" for row in wrong]
 
 
 def _places(connection: Connection, *, organisation: UUID) -> list[str]:
@@ -68,13 +111,17 @@ def _places(connection: Connection, *, organisation: UUID) -> list[str]:
     ended = connection.execute(
         select(episodes.c.episode_id).where(episodes.c.organisation_id == organisation, episodes.c.ending.is_not(None))
     )
-    if _subjects(connection, "episode.ended", "episode_id", organisation) != Counter(row[0] for row in ended):
+    told = _subjects(connection, "episode.ended", "episode_id", organisation)
+    told.subtract(_subjects(connection, "episode.reopened", "episode_id", organisation))
+    if {one: times for one, times in told.items() if times} != dict.fromkeys((row[0] for row in ended), 1):
         found.append("episode.ended: not one for each")
     return found
 
 
-def _ids(connection: Connection, table: Table, name: str, organisation: UUID) -> Counter[UUID]:
-    rows = connection.execute(select(table.c[name]).where(table.c.organisation_id == organisation))
+def _ids(
+    connection: Connection, table: Table, name: str, organisation: UUID, *only: ColumnElement[bool]
+) -> Counter[UUID]:
+    rows = connection.execute(select(table.c[name]).where(table.c.organisation_id == organisation, *only))
     return Counter(row[0] for row in rows)
 
 

@@ -7,6 +7,7 @@ what the tests send: only the client's TRQ tells the stage anything.
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,11 +38,12 @@ def differences(clinic: Clinic) -> list[str]:
         return all_of(submissions), all_of(scores), all_of(assessments)
 
     forms, stored_scores, stored_assessments = clinic.service.read(tables)
-    told = {row.submission_id: row for row in stored_assessments}
+    told = {row.submission_id: row for row in sorted(stored_assessments, key=lambda row: int(row.revision))}
     episodes: dict[tuple[UUID, UUID], list[AnyRow]] = defaultdict(list)
-    for row in sorted(forms, key=lambda row: (row.received_at, row.submission_id)):
-        episodes[row.client_id, row.episode_id].append(row)
     found = _scores_differ(forms, stored_scores, catalog)
+    for row in sorted(forms, key=_place):
+        if row.current:
+            episodes[row.client_id, row.episode_id].append(row)
     for (client, episode), rows in episodes.items():
         found += _changes_differ(rows, told, catalog) + _stages_differ(rows, told)
         query = f"/v1/clients/{client}/%s?episode_id={episode}"
@@ -50,6 +52,11 @@ def differences(clinic: Clinic) -> list[str]:
         if _lines_in(clinic.get(query % "progress").json()) != _lines_of(rows, catalog):
             found.append(f"/progress of {episode}")
     return found
+
+
+def _place(row: AnyRow) -> tuple[int, datetime, str, str]:
+    """Where a form stands in its episode, however the forms arrived."""
+    return (row.session_number, row.completed_at, row.rater, row.instrument)
 
 
 def _instrument(row: AnyRow, catalog: Catalog) -> Instrument:
@@ -77,7 +84,7 @@ def _changes_differ(rows: list[AnyRow], told: dict[UUID, AnyRow], catalog: Catal
     """Fold each series by session: every form is compared with the one before it and with the first."""
     found = []
     series: dict[tuple[str, str], list[dict[str, AnyScore]]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: int(row.session_number)):
+    for row in sorted(rows, key=_place):
         earlier = series[row.instrument, row.rater]
         now = _rescored(row, catalog)
         expected = {
@@ -110,7 +117,7 @@ def _sessions(rows: list[AnyRow]) -> list[Session]:
             ending=row.ending,
             rupture=bool(row.reported_rupture),
         )
-        for row in sorted(rows, key=lambda row: int(row.session_number))
+        for row in sorted(rows, key=_place)
         if row.instrument == "trq-s"
     ]
 
@@ -129,7 +136,8 @@ def _stages_differ(rows: list[AnyRow], told: dict[UUID, AnyRow]) -> list[str]:
 
 def _stage_of(rows: list[AnyRow], catalog: Catalog) -> dict[str, Any]:
     own = [row for row in rows if row.rater == "client"]
-    leading = max(own, key=lambda row: int(row.session_number)).instrument if own else None
+    last_own = max(own, key=lambda row: (row.session_number, row.completed_at, row.instrument), default=None)
+    leading = last_own.instrument if last_own is not None else None
     levels = []
     for row in sorted(own, key=lambda row: int(row.session_number)):
         if row.instrument == leading:
@@ -153,7 +161,7 @@ def _stage_in(answer: dict[str, Any]) -> dict[str, Any]:
 
 def _lines_of(rows: list[AnyRow], catalog: Catalog) -> dict[tuple[str, str], Any]:
     lines: dict[tuple[str, str], Any] = {}
-    for row in sorted(rows, key=lambda row: int(row.session_number)):
+    for row in sorted(rows, key=_place):
         values = {key: round(one.value, 4) for key, one in _rescored(row, catalog).items() if isinstance(one, Score)}
         earlier = lines.get((row.instrument, row.rater), {"sessions": [], "totals": []})
         lines[row.instrument, row.rater] = {

@@ -11,13 +11,12 @@ from sqlalchemy import Connection, Engine, event
 
 from app.access.caller import SCOPES, Caller
 from app.storage.database import PostgresDatabase, SqliteDatabase
-from app.submissions.record import Entry, Outcome, Recorded, record
+from app.submissions.intake import Outcome, Recorded
+from app.submissions.prepare import Entry
+from app.submissions.record import record
 from app.submissions.stored import StoredSubmission
 from app.web.submissions_wire import SubmissionIn, form_of
-from tests.harness import ANSWERS, Clinic, Service, form
-
-#: The therapist's form has no session focus.
-THERAPISTS_ANSWERS = {item: answer for item, answer in ANSWERS.items() if not item.startswith("f")}
+from tests.harness import THERAPISTS_ANSWERS, Clinic, Service, form
 
 
 def entry(key: str, **changes: Any) -> Entry:

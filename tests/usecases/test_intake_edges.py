@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,10 @@ from anyio.from_thread import BlockingPortal
 from sqlalchemy import event, select
 
 from app.storage.tables import events
-from app.submissions.record import Recorded, record
-from tests.harness import Clinic, Service, form, make_postgres_database, problem
+from app.submissions.intake import Recorded
+from tests.harness import THERAPISTS_ANSWERS, Clinic, Service, form, make_postgres_database, problem
 from tests.usecases.calling import (
-    THERAPISTS_ANSWERS,
     by_therapist,
-    caller_of,
     entry,
     record_all,
     stored,
@@ -59,15 +55,20 @@ def test_a_late_form_of_an_ended_episodes_last_session_belongs_to_it(clinic: Cli
     assert late["episode_id"] == ended["episode_id"]
 
 
-def test_a_session_that_waits_for_the_ending_is_not_put_into_the_ended_episode(on_postgres: Service) -> None:
-    """The episode is chosen before its lock is there: whoever waited behind the ending must choose again."""
+def test_a_session_that_waits_for_the_ending_is_not_put_into_the_ended_episode(
+    on_postgres: Service, portal: BlockingPortal, tmp_path: Path
+) -> None:
+    """Two workers: whoever waited for the episode's lock behind the ending opens another episode."""
     clinic = on_postgres.clinic()
     clinic.recorded(form(session_number=1))
-    with ThreadPoolExecutor(2) as pool:
+    with (
+        Service.start(on_postgres.database_url, portal, secrets=tmp_path / "s") as second,
+        ThreadPoolExecutor(2) as pool,
+    ):
         with held(on_postgres, EPISODES):
             ending = pool.submit(clinic.post, form(session_number=2, reported={"ending": "planned"}))
             until_waiting(on_postgres, 1)
-            after = pool.submit(clinic.post, form(session_number=3))
+            after = pool.submit(replace(clinic, service=second).post, form(session_number=3))
             until_waiting(on_postgres, 2)
         answers = ending.result(), after.result()
     assert [one.status_code for one in answers] == [201, 201]
@@ -107,7 +108,7 @@ def test_a_race_lost_every_time_is_busy_not_a_fault(on_postgres: Service, sqlsta
     clinic = on_postgres.clinic()
 
     def before(_c: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> tuple[str, Any]:
-        if "INSERT INTO submissions" in statement:
+        if "INTO submissions" in statement:
             return f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{sqlstate}'; END $$", ()
         return statement, parameters
 
@@ -118,17 +119,16 @@ def test_a_race_lost_every_time_is_busy_not_a_fault(on_postgres: Service, sqlsta
     assert clinic.post(form(), key="k").status_code == 201
 
 
-def test_forms_are_received_in_the_order_in_which_they_are_stored(clinic: Clinic) -> None:
-    """The worker that commits later is the later one whatever its clock said when the request came in."""
-    runtime = clinic.service.runtime
-    early = replace(runtime, now=lambda: runtime.now() - timedelta(seconds=2))
-    stored(record_all(clinic, [by_therapist("1", session_number=3, planned_sessions=20)])[0])
-    (late,) = clinic.service.portal.call(
-        partial(record, early, caller_of(clinic), [entry("2", session_number=3, planned_sessions=5)])
-    )
-    assert isinstance(late, Recorded)
-    assert late.submission.stage.estimate.planned_sessions == 5
-    told = clinic.get(f"/v1/clients/{late.submission.client_id}/stage").json()
+@pytest.mark.parametrize("first", ["client", "therapist"])
+def test_of_two_plans_of_one_session_the_one_completed_later_counts(clinic: Clinic, first: str) -> None:
+    """Whichever came in first: of the two raters' forms the later one's plan is the session's."""
+    forms = {
+        "client": entry("1", session_number=3, planned_sessions=5, completed_at="2025-01-28T10:00:01Z"),
+        "therapist": by_therapist("2", session_number=3, planned_sessions=20, completed_at="2025-01-28T10:00:00Z"),
+    }
+    for rater in sorted(forms, key=lambda rater: rater != first):
+        made = stored(record_all(clinic, [forms[rater]])[0])
+    told = clinic.get(f"/v1/clients/{made.client_id}/stage").json()
     assert told["planned_sessions"] == 5
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import event, select
@@ -16,16 +17,19 @@ from app.errors import (
     InstrumentNotEnabled,
     InvalidSubmission,
     KeyReused,
-    OutOfOrder,
+    NotFound,
     SessionAlreadyRated,
     SourceConflict,
 )
 from app.storage.documents import to_document
 from app.storage.tables import clients, episodes, events
-from app.submissions.record import Entry, Outcome, Recorded
+from app.submissions.intake import Outcome, Recorded
+from app.submissions.prepare import Entry
+from app.submissions.read import read
+from app.submissions.stored import StoredSubmission
 from tests.faults.accounting import faults
 from tests.harness import ANSWERS, Clinic
-from tests.usecases.calling import by_therapist, entry, record_all, stored, writing_engine
+from tests.usecases.calling import by_therapist, caller_of, entry, record_all, stored, writing_engine
 
 SOURCE = {"system": "https://ehr.example/forms", "id": "qr-889"}
 
@@ -53,14 +57,20 @@ def said(outcomes: list[Outcome]) -> list[str]:
 
 def content(outcomes: list[Outcome]) -> list[Any]:
     """Spell what outcomes say of their forms, without ids and times of receipt."""
+    return [_content(one.submission) for one in outcomes if isinstance(one, Recorded)]
+
+
+def newest(clinic: Clinic, outcomes: list[Outcome]) -> list[Any]:
+    """Spell what is said of stored forms now."""
+    service, caller = clinic.service, caller_of(clinic)
+    ids = [one.submission.submission_id for one in outcomes if isinstance(one, Recorded)]
+    return [_content(service.portal.call(read, service.runtime, caller, one).submission) for one in ids]
+
+
+def _content(form: StoredSubmission) -> dict[str, Any]:
     own = ("submission_id", "client_id", "therapist_id", "episode_id", "received_at", "scores")
-    told = []
-    for one in outcomes:
-        form = one.submission if isinstance(one, Recorded) else None
-        assert form is not None, one
-        fields = {name: to_document(getattr(form, name)) for name in form.__slots__ if name not in own}
-        told.append(fields | {"scores": to_document(tuple(score.score for score in form.scores))})
-    return told
+    fields = {name: to_document(getattr(form, name)) for name in form.__slots__ if name not in own}
+    return fields | {"scores": to_document(tuple(score.score for score in form.scores))}
 
 
 def kinds(clinic: Clinic) -> Counter[str]:
@@ -129,7 +139,7 @@ def test_refused_forms_keep_no_other_out_and_leave_no_trace(clinic: Clinic) -> N
         1: (InvalidSubmission, entry("k-1", client_ref="x-1", answers={"1": 6})),
         2: (KeyReused, entry("used", client_ref="x-2", therapist_ref="y-2")),
         3: (SourceConflict, entry("k-3", client_ref="x-3", therapist_ref="y-3", source=SOURCE)),
-        5: (OutOfOrder, entry("k-5", client_ref="b", session_number=3)),
+        5: (NotFound, replace(entry("k-5", client_ref="x-5"), route="corrections", corrects=uuid4())),
         6: (SessionAlreadyRated, entry("k-6", client_ref="b", session_number=4, answers={"1": 1})),
         7: (EpisodeTherapistMismatch, entry("k-7", client_ref="c", episode_ref="2026-a", therapist_ref="y-7")),
         8: (
@@ -156,8 +166,8 @@ def test_a_refused_call_stores_nothing_and_binds_no_key(clinic: Clinic) -> None:
     """When every form is refused no table grows; mended, the same key is free."""
     stored(record_all(clinic, [entry("k-1", session_number=2)])[0])
     before = clinic.counts()
-    assert said(record_all(clinic, [entry("k-2", session_number=1), entry("k-3", answers={"1": 9})])) == [
-        "out_of_order",
+    assert said(record_all(clinic, [entry("k-2", session_number=2, answers={"1": 1}), entry("k-3", answers={"1": 9})])) == [
+        "session_already_rated",
         "validation_failed",
     ]
     assert clinic.counts() == before
@@ -197,7 +207,11 @@ def test_a_repeated_call_replays_and_takes_what_is_new(clinic: Clinic) -> None:
 
 
 def test_one_call_says_the_same_as_one_call_for_each_form(clinic: Clinic) -> None:
-    """Two clients, both raters, missing answers, a rupture and an ending: content and rows are the same."""
+    """Two clients, both raters, missing answers, a rupture and an ending: what is said in the end is the same.
+
+    Sent singly, the client's form of the last session is answered before the therapist's brings the ending, and told
+    again afterwards; in one call it is told once, with the ending.
+    """
     entries = [
         entry("a-1", client_ref="a", planned_sessions=6),
         by_therapist("a-1-t", client_ref="a"),
@@ -214,9 +228,10 @@ def test_one_call_says_the_same_as_one_call_for_each_form(clinic: Clinic) -> Non
     together = record_all(clinic, entries)
     singly = [record_all(other, [one])[0] for one in entries]
     assert said(together) == said(singly) == ["new"] * 8
-    assert content(together) == content(singly)
-    rows = {name: clinic.count(name) for name in clinic.counts()}
-    assert rows == {name: other.count(name) for name in rows}
+    assert content(together) == newest(other, singly)
+    rows = other.counts()
+    assert clinic.counts() == rows | {"assessments": rows["assessments"] - 1, "events": rows["events"] - 1}
+    assert kinds(other) - kinds(clinic) == {"episode.recomputed": 1}
 
 
 def test_without_a_reference_the_open_episode_is_used(clinic: Clinic) -> None:
