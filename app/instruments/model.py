@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, NewType
 
@@ -133,6 +133,14 @@ class Instrument:
     instructions: dict[str, str]
     cut_offs: tuple[CutOff, ...] = ()
 
+    _items: dict[str, Item] = field(init=False, repr=False, compare=False)
+    _components: dict[str, Component] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index items and components: they are looked up for every answer of every form."""
+        object.__setattr__(self, "_items", {item.id: item for item in self.items})
+        object.__setattr__(self, "_components", {component.key: component for component in self.components})
+
     @property
     def ref(self) -> InstrumentRef:
         """The names that a score of this instrument carries."""
@@ -155,11 +163,11 @@ class Instrument:
 
     def item(self, item_id: str) -> Item | None:
         """Find an item by its id."""
-        return next((item for item in self.items if item.id == item_id), None)
+        return self._items.get(item_id)
 
     def component(self, key: str) -> Component | None:
         """Find a component, rollup or the total by its key."""
-        return next((c for c in self.components if c.key == key), None)
+        return self._components.get(key)
 
     def focus(self, answers: dict[ItemId, Answer]) -> tuple[int, ...] | None:
         """Pick the answers to the session-focus items, in the order of the stages.

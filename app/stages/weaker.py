@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import atan, cos, isfinite, pi, sin, sqrt
-from statistics import NormalDist, variance
+from statistics import NormalDist
 from typing import Literal
 
 from app.instruments.model import Answer, Component, Instrument, ItemId
@@ -219,13 +219,19 @@ def _by_spread(
     freedom = sum(len(pomps) - 1 for pomps in given)
     if freedom < LEAST_FREEDOM:
         return [(float("inf"), "spread")] * len(scored)
-    noise = sum(variance(pomps) * (len(pomps) - 1) for pomps in given if len(pomps) > 1) / freedom
+    noise = sum(_squares(pomps) for pomps in given) / freedom
     t = _student(len(scored), freedom)
     errors = _errors([noise / len(pomps) for pomps in given])
     return [
         (max(WEAKER_BY_POMP, t * error) if len(pomps) >= WEAKER_FROM_ITEMS else float("inf"), "spread")
         for pomps, error in zip(given, errors, strict=True)
     ]
+
+
+def _squares(numbers: Sequence[float]) -> float:
+    """Sum the squared distances from the mean."""
+    mean = sum(numbers) / len(numbers) if numbers else 0.0
+    return sum((number - mean) ** 2 for number in numbers)
 
 
 def _errors(squared: Sequence[float]) -> list[float]:

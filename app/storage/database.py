@@ -13,12 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.errors import AllianceError, KeyInProgress, Misconfigured, StorageBusy, StorageUnavailable
+from app.storage.documents import to_json
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -71,7 +73,13 @@ def parse_url(url: str) -> URL:
 
 def sqlite_engine(url: URL, *, begin: str) -> Engine:
     """Make an SQLite engine whose every transaction starts with the given statement."""
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5, "check_same_thread": False})
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        json_serializer=to_json,
+        json_deserializer=msgspec.json.decode,
+        connect_args={"timeout": 5, "check_same_thread": False},
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -134,7 +142,14 @@ class PostgresDatabase:
 
     def __init__(self, url: URL) -> None:
         self._engine = create_async_engine(
-            url, hide_parameters=True, pool_size=_POOL, max_overflow=0, pool_timeout=10, pool_pre_ping=False
+            url,
+            hide_parameters=True,
+            json_serializer=to_json,
+            json_deserializer=msgspec.json.decode,
+            pool_size=_POOL,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_pre_ping=False,
         )
         self._gate = asyncio.Semaphore(_POOL)
         self._running: set[asyncio.Task[Any]] = set()

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -39,7 +40,7 @@ class KeyRing:
     ) -> Keyed:
         """Digest what a caller calls a person, an episode or a form."""
         return Keyed(
-            key_id=sha256(self.reference_key).hexdigest()[:8],
+            key_id=_key_id(self.reference_key),
             digest=_digest(self.reference_key, kind, *parts, organisation=organisation),
         )
 
@@ -63,8 +64,18 @@ def open_keyring(folder: Path, *, make: bool) -> KeyRing:
 
 
 def _digest(key: bytes, *parts: str, organisation: UUID) -> bytes:
-    own = hmac.digest(key, organisation.bytes, "sha256")
-    return hmac.digest(own, json.dumps(parts).encode(), "sha256")
+    return hmac.digest(_own(key, organisation), json.dumps(parts).encode(), "sha256")
+
+
+@lru_cache(maxsize=16)
+def _key_id(key: bytes) -> str:
+    return sha256(key).hexdigest()[:8]
+
+
+@lru_cache(maxsize=4096)
+def _own(key: bytes, organisation: UUID) -> bytes:
+    """Derive an organisation's own key."""
+    return hmac.digest(key, organisation.bytes, "sha256")
 
 
 def _make_once(path: Path) -> None:

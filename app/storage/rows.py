@@ -6,14 +6,12 @@ once whatever the number of rows. SQLite runs in this process, where one stateme
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, Table, TextClause, bindparam, insert, text, update
 
+from app.storage.documents import to_json
 from app.storage.tables import (
     assessments,
     clients,
@@ -92,18 +90,12 @@ def _all_at_once() -> TextClause:
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, default=_plain, separators=(",", ":")) if rows else "[]"
+    """Write rows as PostgreSQL reads them; only bytes are spelled otherwise than JSON does."""
+    return to_json([{name: _hex(v) if type(v) is bytes else v for name, v in row.items()} for row in rows])
 
 
-def _plain(value: object) -> str:
-    """Spell what JSON lacks as PostgreSQL reads it."""
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return "\\x" + value.hex()
-    raise TypeError(f"no column holds {type(value).__name__}")
+def _hex(value: bytes) -> str:
+    return "\\x" + value.hex()
 
 
 _ALL_AT_ONCE = _all_at_once()

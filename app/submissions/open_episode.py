@@ -14,7 +14,6 @@ from app.episodes.history import read_forms, read_scores, state_from, with_score
 from app.episodes.identify import Episode
 from app.instruments.catalog import Catalog
 from app.stages.panel import StagePanel
-from app.storage.documents import to_document
 from app.storage.types import AnyRow
 from app.submissions.store import read_assessments
 
@@ -130,7 +129,7 @@ class OpenEpisode:
             "ending": episode.ending,
             "ended_session": episode.ended_session,
             "ended_at": episode.ended_at,
-            "course": to_document(self._state) if self._state is not None else None,
+            "course": self._state,
         }
 
     @property

@@ -17,7 +17,7 @@ from app.instruments.model import answer_document
 from app.scoring.score import NotScored, Score
 from app.stages.panel import StagePanel
 from app.stages.recommend import Recommendation
-from app.storage.documents import from_document, to_document
+from app.storage.documents import from_document
 from app.storage.tables import assessments, submissions, withdrawals
 from app.storage.types import AnyRow
 from app.submissions.form import Reported
@@ -116,10 +116,10 @@ def assessment_row(revision: Revision, *, organisation: UUID) -> dict[str, Any]:
         "made_at": revision.made_at,
         "because_of": revision.because_of,
         "recomputed_later_sessions": revision.recomputed_later_sessions,
-        "change": to_document(revision.assessment.change),
+        "change": revision.assessment.change,
         "signals": [],
-        "stage": to_document(revision.assessment.stage),
-        "recommendations": to_document(revision.assessment.recommendations),
+        "stage": revision.assessment.stage,
+        "recommendations": revision.assessment.recommendations,
     }
 
 
