@@ -88,7 +88,7 @@ def _sharpen(node: Any) -> None:
 def _sharpen_integer(node: dict[str, Any]) -> None:
     if "exclusiveMaximum" in node:
         node["maximum"] = node.pop("exclusiveMaximum") - 1
-    limits = {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
+    limits: dict[str, Any] = {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
     node.update({"format": "int32", **limits})
 
 
