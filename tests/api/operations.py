@@ -29,12 +29,17 @@ PUBLIC = {
 }
 
 #: "instruments and `score` need `instruments:read`; intake `submissions:write`; submissions `submissions:read`;
-#: look-up, progress, stage, explanations `scores:read`"
+#: look-up, progress, trajectory, stage, explanations `scores:read`"
 SCOPE_OF = {
     "POST /v1/submissions": "submissions:write",
+    "POST /v1/submissions/batch": "submissions:write",
+    "PUT /v1/submissions/{submission_id}": "submissions:write",
+    "POST /v1/submissions/{submission_id}/corrections": "submissions:write",
+    "POST /v1/submissions/{submission_id}/withdrawal": "submissions:write",
     "GET /v1/submissions/{submission_id}": "submissions:read",
     "POST /v1/clients/lookup": "scores:read",
     "GET /v1/clients/{client_id}/progress": "scores:read",
+    "GET /v1/clients/{client_id}/trajectory": "scores:read",
     "GET /v1/clients/{client_id}/stage": "scores:read",
     "GET /v1/clients/{client_id}/scores/{score_id}/explanation": "scores:read",
     "GET /v1/instruments": "instruments:read",
@@ -42,40 +47,69 @@ SCOPE_OF = {
     "GET /v1/instruments/{key}/versions/{version}": "instruments:read",
     "POST /v1/instruments/{key}/score": "instruments:read",
 }
-BODIES: dict[str, dict[str, Any]] = {
-    "POST /v1/submissions": form(),
-    "POST /v1/clients/lookup": {"ref": "mrn-1042"},
-    "POST /v1/instruments/{key}/score": {"answers": {"1": 4}},
-}
-#: Operations whose path or body names something of an organisation.
-PERSONAL = [name for name in SCOPE_OF if "{" in name.replace("{key}", "").replace("{version}", "")]
+#: Operations whose path names something of an organisation. A PUT names what is not there yet.
+PERSONAL = [
+    name for name in SCOPE_OF if any(place in name for place in ("{submission_id}", "{client_id}")) and "PUT" not in name
+]
+#: After these a form is no longer what it was: each needs a form of its own.
+CHANGING = [name for name in SCOPE_OF if name.endswith(("/corrections", "/withdrawal"))]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ids:
-    """What a path may name."""
+    """What a path may name, and whom a body is about."""
 
     submission_id: str = ABSENT
     client_id: str = ABSENT
     score_id: str = ABSENT
     key: str = "trq-s"
     version: str = "1.0.0"
+    client_ref: str = "mrn-1042"
+    therapist_ref: str = "th-7"
 
     @classmethod
-    def of(cls, made: dict[str, Any]) -> Ids:
+    def of(cls, made: dict[str, Any], **refs: str) -> Ids:
         """Take the ids out of the answer to a post."""
-        return cls(submission_id=made["id"], client_id=made["client_id"], score_id=made["scores"][0]["id"])
+        return cls(submission_id=made["id"], client_id=made["client_id"], score_id=made["scores"][0]["id"], **refs)
+
+    @classmethod
+    def made(cls, clinic: Clinic, client_ref: str = "mrn-1042", therapist_ref: str = "th-7") -> Ids:
+        """Record a form of a client and take the ids out of the answer."""
+        refs = {"client_ref": client_ref, "therapist_ref": therapist_ref}
+        return cls.of(clinic.recorded(form(**refs)), **refs)
+
+
+def targets(clinic: Clinic) -> dict[str, Ids]:
+    """Make a form for all operations that change nothing, and one for each that does."""
+    shared = Ids.made(clinic)
+    return {name: Ids.made(clinic, f"mrn of {name}") if name in CHANGING else shared for name in SCOPE_OF}
+
+
+def body_of(name: str, ids: Ids) -> dict[str, Any] | None:
+    """Make the body of an operation, about the client of these ids."""
+    whole = form(client_ref=ids.client_ref, therapist_ref=ids.therapist_ref)
+    return {
+        "POST /v1/submissions": whole,
+        "POST /v1/submissions/batch": {"items": [{"key": str(uuid4()), "form": whole}]},
+        "PUT /v1/submissions/{submission_id}": whole,
+        "POST /v1/submissions/{submission_id}/corrections": whole,
+        "POST /v1/submissions/{submission_id}/withdrawal": {"reason": "other"},
+        "POST /v1/clients/lookup": {"ref": ids.client_ref},
+        "POST /v1/instruments/{key}/score": {"answers": {"1": 4}},
+    }.get(name)
 
 
 def request(name: str, ids: Ids) -> tuple[str, str, bytes | None]:
     """Make an operation's method, path and body."""
     method, path = name.split(" ")
-    body = json.dumps(BODIES[name]).encode() if name in BODIES else None
-    return method, path.format(**vars(ids)), body
+    body = body_of(name, ids)
+    return method, path.format(**vars(ids)), None if body is None else json.dumps(body).encode()
 
 
 def call(clinic: Clinic, name: str, ids: Ids, headers: dict[str, str] | None = None) -> httpx.Response:
     """Call an operation as it should be called; other headers replace the usual ones."""
     method, path, body = request(name, ids)
     usual = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())} if body else {}
+    if method == "PUT":
+        usual["If-None-Match"] = "*"
     return clinic.request(method, path, content=body, headers=usual | (headers or {}))

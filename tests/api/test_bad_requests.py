@@ -35,7 +35,7 @@ UNKNOWN = [
     "/%00",
     "/%FF",
 ]
-READS = ["/v1/submissions/{}", "/v1/clients/{}/progress", "/v1/clients/{}/stage"]
+READS = ["/v1/submissions/{}", "/v1/clients/{}/progress", "/v1/clients/{}/trajectory", "/v1/clients/{}/stage"]
 READS += ["/v1/clients/{}/scores/" + ABSENT + "/explanation", "/v1/clients/" + ABSENT + "/scores/{}/explanation"]
 
 
@@ -89,6 +89,7 @@ def test_every_other_idempotency_key_is_taken(clinic: Clinic, key: bytes) -> Non
         f"/v1/submissions/{ABSENT}",
         f"/v1/clients/{ABSENT}/progress",
         f"/v1/clients/{ABSENT}/stage",
+        f"/v1/clients/{ABSENT}/trajectory",
         f"/v1/clients/{ABSENT}/scores/{ABSENT}/explanation",
         "/livez",
         "/readyz",
@@ -111,7 +112,7 @@ def test_an_unknown_parameter_of_a_post_is_refused(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("value", ["CANARY-7361", "", "123", "null", "a%00b"])
-@pytest.mark.parametrize("part", ["progress", "stage"])
+@pytest.mark.parametrize("part", ["progress", "trajectory", "stage"])
 def test_a_malformed_episode_is_refused(clinic: Clinic, part: str, value: str) -> None:
     """A parameter that is no id gets 400 with its name."""
     client = clinic.recorded(form())["client_id"]
@@ -161,11 +162,14 @@ def test_scoring_with_an_instrument_that_is_not_there_is_absent(clinic: Clinic) 
         ("DELETE", "/v1/submissions", {"POST"}),
         ("PATCH", "/v1/submissions", {"POST"}),
         ("OPTIONS", "/v1/submissions", {"POST"}),
-        ("POST", f"/v1/submissions/{ABSENT}", {"GET"}),
-        ("DELETE", f"/v1/submissions/{ABSENT}", {"GET"}),
+        ("POST", f"/v1/submissions/{ABSENT}", {"GET", "PUT"}),
+        ("DELETE", f"/v1/submissions/{ABSENT}", {"GET", "PUT"}),
         ("GET", "/v1/clients/lookup", {"POST"}),
         ("POST", f"/v1/clients/{ABSENT}/progress", {"GET"}),
         ("POST", f"/v1/clients/{ABSENT}/stage", {"GET"}),
+        ("POST", f"/v1/clients/{ABSENT}/trajectory", {"GET"}),
+        ("DELETE", f"/v1/submissions/{ABSENT}/withdrawal", {"POST"}),
+        ("PUT", f"/v1/submissions/{ABSENT}/corrections", {"POST"}),
         ("POST", "/v1/instruments", {"GET"}),
         ("DELETE", "/v1/instruments/trq-s", {"GET"}),
         ("GET", "/v1/instruments/trq-s/score", {"POST"}),

@@ -258,8 +258,8 @@ def test_a_rupture_that_the_therapist_reports_moves_the_stage(clinic: Clinic) ->
     assert told["probabilities"]["establishing_rapport"] == pytest.approx(0.7941, abs=0.0001)
 
 
-def test_order_matters_within_one_series_only(clinic: Clinic) -> None:
-    """An earlier session is refused for the same episode, instrument and rater, and for nothing else."""
+def test_sessions_come_in_any_order_and_each_series_is_compared_within_itself(clinic: Clinic) -> None:
+    """An earlier session is taken in every series; only later forms of the same series are compared with it."""
     clinic.recorded(form(session_number=4, episode_ref="a"))
     therapists = THERAPIST | {"episode_ref": "a"}
     for other in (
@@ -271,10 +271,12 @@ def test_order_matters_within_one_series_only(clinic: Clinic) -> None:
         {"client_ref": {"system": "a", "value": "mrn-1042"}, "episode_ref": "a"},
     ):
         assert clinic.post(form(session_number=3, **other)).status_code == 201
-    for session, last, again in ((3, 4, {"episode_ref": "a"}), (2, 3, therapists), (2, 3, {"episode_ref": "b"})):
-        told = refused(clinic.post(form(session_number=session, **again)), 409, "out_of_order")
-        assert told["last_session"] == last
-    clinic.recorded(form(session_number=6, episode_ref="a"))
-    told = refused(clinic.post(form(session_number=5, episode_ref="a")), 409, "out_of_order")
-    assert told["last_session"] == 6
+    for session, later, again in ((3, 1, {"episode_ref": "a"}), (2, 2, therapists), (2, 1, {"episode_ref": "b"})):
+        told = clinic.recorded(form(session_number=session, **again))
+        assert told["recomputed_later_sessions"] == later
+        assert told["change"]["total"]["since_previous"]["reason"] == "first_session"
+    last = clinic.recorded(form(session_number=6, episode_ref="a"))
+    assert last["change"]["total"]["since_previous"]["session_number"] == 4
+    assert clinic.recorded(form(session_number=5, episode_ref="a"))["recomputed_later_sessions"] == 1
+    assert clinic.read_back(last["id"])["change"]["total"]["since_previous"]["session_number"] == 5
     assert clinic.post(form(session_number=4, episode_ref="a")).status_code == 200

@@ -41,6 +41,7 @@ def test_a_form_is_read_back_with_what_was_sent(clinic: Clinic) -> None:
         "reported": {"rupture": False, "wish_to_talk": None, "ending": "transfer", "stage": "termination"},
     }
     assert UUID(read.pop("therapist_id")).version == 7
+    assert (read.pop("status"), read.pop("superseded_by"), read.pop("withdrawal")) == ("current", None, None)
     assert read == made
     assert "mrn-1042" not in answer.text
     assert "th-7" not in answer.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.harness import ANSWERS, Clinic, form, problem, scores_by_component
+from tests.harness import ANSWERS, Clinic, form, scores_by_component
 
 
 def test_the_contracts_example_is_answered_with_scores_stage_and_advice(clinic: Clinic) -> None:
@@ -62,10 +62,10 @@ def test_change_is_measured_since_the_previous_and_the_first_form(clinic: Clinic
     }  # fmt: skip
 
 
-def test_an_earlier_session_is_refused_for_now(clinic: Clinic) -> None:
-    """A session before the last one of its series gets 409 with that last session, and nothing is stored."""
-    clinic.recorded(form(session_number=4))
-    before = clinic.counts()
-    refused = problem(clinic.post(form(session_number=3)))
-    assert (refused["status"], refused["code"], refused["last_session"]) == (409, "out_of_order", 4)
-    assert clinic.counts() == before
+def test_an_earlier_session_that_comes_late_is_taken(clinic: Clinic) -> None:
+    """Session 3 after session 4 is stored, and says that one later session was looked at again."""
+    later = clinic.recorded(form(session_number=4))
+    late = clinic.recorded(form(session_number=3, answers={**ANSWERS, "1": 2}))
+    assert (later["recomputed_later_sessions"], late["recomputed_later_sessions"]) == (0, 1)
+    since = clinic.read_back(later["id"])["change"]["rapport"]["since_previous"]
+    assert (since["session_number"], since["value"]) == (3, 2.0)

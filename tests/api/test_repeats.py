@@ -210,7 +210,6 @@ def test_a_refused_post_does_not_bind_its_key(clinic: Clinic) -> None:
         (422, "validation_failed", {"rater": "therapist"}),
         (422, "no_answers", {"answers": {}}),
         (409, "session_already_rated", {"session_number": 4, "answers": {"1": 1}}),
-        (409, "out_of_order", {"session_number": 3}),
         (409, "source_conflict", {"session_number": 5, "source": SOURCE}),
         (409, "episode_therapist_mismatch", {"client_ref": "mrn-3", "episode_ref": "e", "therapist_ref": "th-9"}),
         (409, "instrument_not_enabled", {"instrument": "wai-s", "answers": {"1": 7}}),

@@ -122,7 +122,6 @@ def test_every_problem_of_intake_is_as_declared(clinic: Clinic) -> None:
         "unauthenticated": raw(clinic, path, valid, Authorization=""),
         "missing_scope": clinic.service.application(clinic.organisation, scopes=("scores:read",)).post(form()),
         "session_already_rated": clinic.post(form(session_number=4, answers={"1": 1})),
-        "out_of_order": clinic.post(form(session_number=3)),
         "source_conflict": clinic.post(form(session_number=5, source=SOURCE)),
         "episode_therapist_mismatch": clinic.post(form(client_ref="mrn-2", episode_ref="e", therapist_ref="th-9")),
         "instrument_not_enabled": clinic.post(form(instrument="wai-s", answers={"1": 7})),
