@@ -5,25 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Request, Security
-from fastapi.security import HTTPBearer, SecurityScopes
-from fastapi.security.http import HTTPAuthorizationCredentials
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.authenticate import authenticate
 from app.access.caller import Caller
+from app.access.caller import Scope as Permission
 from app.errors import Forbidden, Unauthenticated
 
 #: Everything else needs credentials, what does not exist included.
 PUBLIC = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json", "/problems", "/favicon.ico"})
 PUBLIC_BELOW = ("/problems/", "/schemas/", "/assets/")
-
-_bearer = HTTPBearer(
-    scheme_name="bearer",
-    bearerFormat="API key",
-    description="An API key of an application. Keys are made by `alliance apps create`.",
-    auto_error=False,
-)
 
 
 def is_public(path: str) -> bool:
@@ -48,19 +42,30 @@ class Authentication:
         await self._app(scope, receive, send)
 
 
-async def _caller(
-    request: Request,
-    needed: SecurityScopes,
-    _credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-) -> Caller:
-    caller: Caller = request.state.caller
-    for scope in needed.scopes:
-        if scope not in caller.scopes:
-            raise Forbidden(scope=scope)
-    return caller
+class _Opens(SecurityBase):
+    """The security of an operation: the bearer scheme with the scope that opens it.
+
+    The middleware has found the caller already: of the framework's own schemes nothing is left but the description.
+    """
+
+    scheme_name = "bearer"
+    model = HTTPBearerModel(
+        bearerFormat="API key",
+        description="An API key of an application. Keys are made by `alliance apps create`.",
+    )
+
+    def __init__(self, scope: Permission) -> None:
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return the caller, or refuse one without the scope."""
+        caller: Caller = request.state.caller
+        if self._scope not in caller.scopes:
+            raise Forbidden(scope=self._scope)
+        return caller
 
 
-InstrumentsReader = Annotated[Caller, Security(_caller, scopes=["instruments:read"])]
-SubmissionsWriter = Annotated[Caller, Security(_caller, scopes=["submissions:write"])]
-SubmissionsReader = Annotated[Caller, Security(_caller, scopes=["submissions:read"])]
-ScoresReader = Annotated[Caller, Security(_caller, scopes=["scores:read"])]
+InstrumentsReader = Annotated[Caller, Security(_Opens("instruments:read"), scopes=["instruments:read"])]
+SubmissionsWriter = Annotated[Caller, Security(_Opens("submissions:write"), scopes=["submissions:write"])]
+SubmissionsReader = Annotated[Caller, Security(_Opens("submissions:read"), scopes=["submissions:read"])]
+ScoresReader = Annotated[Caller, Security(_Opens("scores:read"), scopes=["scores:read"])]

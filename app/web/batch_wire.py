@@ -86,18 +86,24 @@ def sent_items(batch: BatchIn) -> tuple[dict[int, Entry], dict[int, AllianceErro
     return entries, refused
 
 
-def item_out(index: int, outcome: Outcome, view: View | None, trace_id: str) -> BatchItemOut:
-    """Map what became of one form; without a view the stored form is left out."""
+def item_out(index: int, outcome: Outcome, view: View | None, trace_id: str) -> dict[str, Any]:
+    """Write what became of one form, after BatchItemOut; without a view the stored form is left out."""
     if isinstance(outcome, Recorded):
-        return BatchItemOut(
-            index=index,
-            status=201 if outcome.created else 200,
-            replayed=outcome.replayed,
-            id=outcome.submission.submission_id,
-            submission=None if view is None else submission_out(outcome.submission, view),
-            problem=None,
-        )
-    body = problem_body(**members(outcome, trace_id))
-    return BatchItemOut(
-        index=index, status=body["status"], replayed=False, id=None, submission=None, problem=ProblemOut(**body)
-    )
+        stored = outcome.submission
+        return {
+            "index": index,
+            "status": 201 if outcome.created else 200,
+            "replayed": outcome.replayed,
+            "id": stored.submission_id,
+            "submission": None if view is None else submission_out(stored, view),
+            "problem": None,
+        }
+    problem = problem_body(**members(outcome, trace_id))
+    return {
+        "index": index,
+        "status": problem["status"],
+        "replayed": False,
+        "id": None,
+        "submission": None,
+        "problem": problem,
+    }

@@ -24,7 +24,7 @@ from app.web.scores_wire import (
     StageOut,
     probabilities_out,
     score_out,
-    stage_fields,
+    stage_out,
 )
 from app.web.submissions_wire import InstrumentRefOut, PersonIn, instrument_ref_out
 from app.web.wire import In, Moment, OptionalDate, Out, Rounded
@@ -254,7 +254,7 @@ def stage_detail_out(found: EpisodeStage) -> StageDetailOut:
     """Map the stage with its evidence."""
     parts = found.panel.estimate.contributions
     return StageDetailOut(
-        **stage_fields(found.panel),
+        **stage_out(found.panel),
         client_id=found.client_id,
         episode_id=found.episode_id,
         contributions=ContributionsOut(

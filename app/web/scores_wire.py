@@ -13,7 +13,7 @@ from app.stages.advice import FALLBACK_LANGUAGE, advice_text, stored_advice
 from app.stages.model import MODEL, MODEL_VERSION, STAGES, Basis, StageName, Vector
 from app.stages.panel import StagePanel
 from app.stages.recommend import Recommendation
-from app.web.wire import Out, Rounded
+from app.web.wire import Out, Rounded, rounded
 
 Key = Annotated[str, Field(max_length=60)]
 Prose = Annotated[str, Field(max_length=2000)]
@@ -139,96 +139,99 @@ class RecommendationOut(Out):
     review_after_sessions: Annotated[int, Field(ge=1, le=20)]
 
 
-def score_out(score: AnyScore, score_id: UUID | None) -> ScoredOut | NotScoredOut:
-    """Map a score."""
-    shared: dict[str, Any] = {
+def score_out(score: AnyScore, score_id: UUID | None) -> dict[str, Any]:
+    """Write a score, after ScoredOut or NotScoredOut.
+
+    What every form is answered with is written as it is sent: a model of each part would take a third of a request.
+    """
+    told: dict[str, Any] = {
         "id": score_id,
         "component": score.component,
+        "status": "scored",
+        "value": None,
         "answered": score.answered,
         "items": score.items,
-        "missing": list(score.missing),
-        "not_applicable": list(score.not_applicable),
+        "missing": score.missing,
+        "not_applicable": score.not_applicable,
     }
     if not isinstance(score, Score):
-        return NotScoredOut(**shared, status="not_scored", value=None, reason=score.reason)
-    return ScoredOut(
-        **shared,
-        status="scored",
-        value=score.value,
-        mean=score.mean,
-        sum=score.sum,
-        min=score.minimum,
-        max=score.maximum,
-        pomp=score.pomp,
-        prorated=score.prorated,
-        interval=None,
-        interval_reason="no_norm",
-    )
+        return told | {"status": "not_scored", "reason": score.reason}
+    return told | {
+        "value": rounded(score.value),
+        "mean": rounded(score.mean),
+        "sum": rounded(score.sum),
+        "min": rounded(score.minimum),
+        "max": rounded(score.maximum),
+        "pomp": rounded(score.pomp),
+        "prorated": score.prorated,
+        "interval": None,
+        "interval_reason": "no_norm",
+    }
 
 
-def change_out(change: Change) -> ChangeOut:
-    """Map a change."""
-    return ChangeOut(
-        since_previous=_difference_out(change.since_previous), since_first=_difference_out(change.since_first)
-    )
+def change_out(change: Change) -> dict[str, Any]:
+    """Write a change, after ChangeOut."""
+    return {
+        "since_previous": _difference_out(change.since_previous),
+        "since_first": _difference_out(change.since_first),
+    }
 
 
-def stage_out(panel: StagePanel) -> StageOut:
-    """Map what is said about the stage."""
-    return StageOut(**stage_fields(panel))
-
-
-def stage_fields(panel: StagePanel) -> dict[str, Any]:
-    """Collect the fields that every answer about a stage has."""
+def stage_out(panel: StagePanel) -> dict[str, Any]:
+    """Write what is said about the stage, after StageOut."""
     told = panel.estimate
     return {
         "model": MODEL,
         "version": MODEL_VERSION,
         "session_number": told.session_number,
         "current": told.current or "uncertain",
-        "candidates": list(told.candidates),
+        "candidates": told.candidates,
         "basis": told.basis,
         "probabilities": probabilities_out(told.probabilities),
         "planned_sessions": told.planned_sessions,
         "ending": told.ending,
-        "criteria": [CriterionOut(id=c.id, move=c.move, met=c.met, text=c.text) for c in panel.criteria],
+        "criteria": [{"id": c.id, "move": c.move, "met": c.met, "text": c.text} for c in panel.criteria],
         "experimental": True,
     }
 
 
-def probabilities_out(vector: Vector) -> ProbabilitiesOut:
-    """Map four probabilities to their names."""
-    return ProbabilitiesOut(**dict(zip(STAGES, vector, strict=True)))
+def probabilities_out(vector: Vector) -> dict[str, float]:
+    """Write four probabilities with their names, after ProbabilitiesOut."""
+    return dict(zip(STAGES, map(rounded, vector), strict=True))
 
 
-def recommendation_out(recommendation: Recommendation, language: str = FALLBACK_LANGUAGE) -> RecommendationOut:
-    """Map a recommendation, its words in the language if the catalogue has it and in English if not."""
+def recommendation_out(recommendation: Recommendation, language: str = FALLBACK_LANGUAGE) -> dict[str, Any]:
+    """Write a recommendation, after RecommendationOut, in the language if the catalogue has it, else in English."""
     advice = stored_advice(recommendation.catalogue, recommendation.id)
     words = advice_text(recommendation.catalogue, recommendation.id, language)
-    return RecommendationOut(
-        id=recommendation.id,
-        catalogue_version=recommendation.catalogue,
-        practice=advice.practice,
-        language=words.language,
-        title=words.title,
-        text=words.text,
-        because=[
-            BecauseOut(
-                rule=one.rule, component=one.component, items=list(one.items), value=one.value, threshold=one.threshold
-            )
+    return {
+        "id": recommendation.id,
+        "catalogue_version": recommendation.catalogue,
+        "practice": advice.practice,
+        "language": words.language,
+        "title": words.title,
+        "text": words.text,
+        "because": [
+            {
+                "rule": one.rule,
+                "component": one.component,
+                "items": one.items,
+                "value": None if one.value is None else rounded(one.value),
+                "threshold": None if one.threshold is None else rounded(one.threshold),
+            }
             for one in recommendation.because
         ],
-        evidence=advice.evidence,
-        source=words.source,
-        review_after_sessions=advice.review_after_sessions,
-    )
+        "evidence": advice.evidence,
+        "source": words.source,
+        "review_after_sessions": advice.review_after_sessions,
+    }
 
 
-def _difference_out(difference: Difference) -> DifferenceOut:
-    return DifferenceOut(
-        session_number=difference.session_number,
-        value=difference.value,
-        pomp=difference.pomp,
-        reliable=difference.reliable,
-        reason=difference.reason,
-    )
+def _difference_out(difference: Difference) -> dict[str, Any]:
+    return {
+        "session_number": difference.session_number,
+        "value": None if difference.value is None else rounded(difference.value),
+        "pomp": None if difference.pomp is None else rounded(difference.pomp),
+        "reliable": difference.reliable,
+        "reason": difference.reason,
+    }

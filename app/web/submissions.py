@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -134,7 +135,7 @@ async def post_batch(
     trace_id = request.state.trace_id
     items = [item_out(index, {**outcomes, **refused}[index], view, trace_id) for index in range(len(batch.items))]
     headers = {"Preference-Applied": "return=minimal"} if view is None else None
-    return answer(BatchOut(items=items), headers=headers)
+    return answer({"items": items}, headers=headers)
 
 
 @router.post(
@@ -201,8 +202,8 @@ async def get_submission(
     request: Request, caller: SubmissionsReader, service: Service, submission_id: UUID
 ) -> Response:
     """Read one form."""
-    found = await read(service, caller, submission_id)
-    return _told(request, stored_submission_out(found, _view(request, service, caller)))
+    view = _view(request, service, caller)
+    return _told(stored_submission_out(await read(service, caller, submission_id), view), view)
 
 
 async def _recorded(request: Request, service: Runtime, caller: Caller, entry: Entry, prefer: str | None) -> Response:
@@ -216,22 +217,26 @@ async def _recorded(request: Request, service: Runtime, caller: Caller, entry: E
     status = 201 if outcome.created else 200
     if _minimal(prefer):
         return Response(status_code=status, headers=headers | {"Preference-Applied": "return=minimal"})
-    body = submission_out(outcome.submission, _view(request, service, caller))
-    return _told(request, body, status=status, headers=headers)
+    view = _view(request, service, caller)
+    return _told(submission_out(outcome.submission, view), view, status=status, headers=headers)
 
 
 def _view(request: Request, service: Runtime, caller: Caller) -> View:
-    return View(catalog=service.catalog, sees_the_stage=caller.sees_the_stage, language=_language(request))
+    language = _language(request.headers.get("accept-language"))
+    return View(catalog=service.catalog, sees_the_stage=caller.sees_the_stage, language=language)
 
 
-def _language(request: Request) -> str:
-    offered = list(shipped_advice().entries[0].words)
-    return preferred_language(request.headers.get("accept-language"), offered) or FALLBACK_LANGUAGE
+@lru_cache(maxsize=256)
+def _language(header: str | None) -> str:
+    """Choose the language of recommendations; callers send few different headers."""
+    return preferred_language(header, list(shipped_advice().entries[0].words)) or FALLBACK_LANGUAGE
 
 
-def _told(request: Request, body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def _told(
+    body: StoredSubmissionOut | dict[str, Any], view: View, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
     """Answer in a language: the words of recommendations are in it."""
-    said = {"Content-Language": _language(request), "Vary": "Accept-Language"}
+    said = {"Content-Language": view.language, "Vary": "Accept-Language"}
     return answer(body, status=status, headers={**(headers or {}), **said})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -11,7 +12,6 @@ from pydantic_core import PydanticCustomError
 
 from app.instruments.catalog import Catalog
 from app.instruments.model import Instrument, Rater, answer_document
-from app.scoring.score import SCORING_VERSION
 from app.stages.model import Ending, StageName
 from app.submissions.form import Channel, Form, Reference, Reported, Source
 from app.submissions.read import Fate
@@ -280,17 +280,12 @@ def form_of(sent: SubmissionIn) -> Form:
     )
 
 
-def submission_out(stored: StoredSubmission, view: View) -> SubmissionOut:
-    """Map a stored form to the answer that its post got."""
-    return SubmissionOut(**_fields(stored, view))
-
-
 def stored_submission_out(fate: Fate, view: View) -> StoredSubmissionOut:
     """Map a stored form to what is read back."""
     stored = fate.submission
     status = "current" if stored.current else "withdrawn" if fate.withdrawal is not None else "superseded"
     return StoredSubmissionOut(
-        **_fields(stored, view),
+        **submission_out(stored, view),
         status=status,
         superseded_by=fate.superseded_by,
         withdrawal=None if fate.withdrawal is None else WithdrawalOut(**_withdrawal(fate.withdrawal)),
@@ -331,19 +326,20 @@ def _form_out(stored: StoredSubmission, instrument: Instrument) -> FormOut:
     )
 
 
-def instrument_ref_out(instrument: Instrument, *, digest: str, scoring_version: str) -> InstrumentRefOut:
-    """Map which definition made some scores."""
-    return InstrumentRefOut(
-        key=instrument.key,
-        version=instrument.version,
-        digest=digest,
-        key_status=instrument.key_status,
-        validated=instrument.validated,
-        scoring_version=scoring_version,
-    )
+def instrument_ref_out(instrument: Instrument, *, digest: str, scoring_version: str) -> dict[str, Any]:
+    """Write which definition made some scores, after InstrumentRefOut."""
+    return {
+        "key": instrument.key,
+        "version": instrument.version,
+        "digest": digest,
+        "key_status": instrument.key_status,
+        "validated": instrument.validated,
+        "scoring_version": scoring_version,
+    }
 
 
-def _fields(stored: StoredSubmission, view: View) -> dict[str, Any]:
+def submission_out(stored: StoredSubmission, view: View) -> dict[str, Any]:
+    """Write a stored form as the answer that its post got, after SubmissionOut."""
     instrument = view.catalog.get(stored.instrument.key, stored.instrument.version)
     # In the definition's order, the total first: a JSON column of PostgreSQL does not keep the order of names.
     components = sorted((one.score.component for one in stored.scores), key=lambda component: component != "total")
@@ -353,12 +349,10 @@ def _fields(stored: StoredSubmission, view: View) -> dict[str, Any]:
         "episode_id": stored.episode_id,
         "session_number": stored.session_number,
         "rater": stored.rater,
-        "received_at": stored.received_at,
+        "received_at": stored.received_at.astimezone(UTC),
         "supersedes": stored.supersedes,
         "instrument": instrument_ref_out(
-            instrument,
-            digest=stored.instrument.digest,
-            scoring_version=stored.scores[0].score.scoring_version if stored.scores else SCORING_VERSION,
+            instrument, digest=stored.instrument.digest, scoring_version=stored.scores[0].score.scoring_version
         ),
         "scores": [score_out(one.score, one.score_id) for one in stored.scores],
         "change": {component: change_out(stored.change[component]) for component in components},

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from app.instruments.model import NOT_APPLICABLE, Answer
+from app.storage.documents import to_json
 from app.storage.runtime import Runtime
 
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:[0-5]\d)$", re.ASCII)
@@ -126,7 +127,8 @@ AnswersIn = Annotated[
 ]
 
 
-def _rounded(number: float) -> float:
+def rounded(number: float) -> float:
+    """Round as every double of an answer is rounded."""
     return round(number, 4) + 0.0  # the sum turns -0.0 into 0.0
 
 
@@ -134,7 +136,7 @@ Rounded = Annotated[
     float,
     Field(ge=-1e6, le=1e6),
     PlainSerializer(
-        _rounded,
+        rounded,
         return_type=Annotated[float, Field(description="A double, rounded to 4 decimals.", ge=-1e6, le=1e6)],
         when_used="json",
     ),
@@ -154,11 +156,10 @@ async def _runtime(request: Request) -> Runtime:
 Service = Annotated[Runtime, Depends(_runtime)]
 
 
-def answer(body: Out, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Send a body as it is written by its schema."""
-    return Response(
-        body.model_dump_json(), status_code=status, media_type="application/json", headers=dict(headers or {})
-    )
+def answer(body: Out | Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Send a body as it is written by its schema; a mapping is one that was written by hand, after the same schema."""
+    content = body.model_dump_json() if isinstance(body, Out) else to_json(body)
+    return Response(content, status_code=status, media_type="application/json", headers=dict(headers or {}))
 
 
 def cached(request: Request, body: Out, *, control: str) -> Response:
