@@ -37,12 +37,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _measure(folder: Path, plan: Plan, steps: set[str], options: argparse.Namespace, *, command: str) -> Report:
+    code = machine.measured_code(options.commit)  # now: others may commit while we measure
     described = machine.describe(folder)
     findings: list[Finding] = []
     programs: list[Program] = []
     speeds: dict[str, float] = {}
     folder.chmod(0o755)  # PostgreSQL may run as another user
-    with place(folder, commit=options.commit, disk_ms=options.disk_ms) as where:
+    with place(folder, commit=code["commit"] if options.commit else None, disk_ms=options.disk_ms) as where:
         described["fsync_made_slower_by_ms"] = f"{options.disk_ms:g}"
         described |= {f"postgresql {name}": value for name, value in durability(where).items()}
         if "orientation" in steps:
@@ -57,7 +58,7 @@ def _measure(folder: Path, plan: Plan, steps: set[str], options: argparse.Namesp
             found, speeds = scoring.measure(where, plan)
             findings += found
     return Report(
-        code=machine.measured_code(options.commit),
+        code=code,
         machine=described,
         command=command,
         findings=findings,
