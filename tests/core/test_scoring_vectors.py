@@ -109,6 +109,18 @@ WRONG = [
         "instrument: arm",
         [Difference(where="the file", what="instrument", expected="arm", counted="arm-5")],
     ),
+    (
+        "digest: sha256:3298",
+        "digest: sha256:0298",
+        [
+            Difference(
+                where="the file",
+                what="digest",
+                expected="sha256:0298df70e6ef4731fce6b55304fafb81fb40ff0859005c791aa02de3327f33ed",
+                counted="sha256:3298df70e6ef4731fce6b55304fafb81fb40ff0859005c791aa02de3327f33ed",
+            )
+        ],
+    ),
     ("total: 1 to 7", "total: 1 to 5", [Difference(where="ranges", what="total", expected="1 to 5", counted="1 to 7")]),
     (
         "{1: 6, 2: 7, 3: 2, 4: 6, 5: 5}",
