@@ -1,0 +1,34 @@
+"""Forms, corrections and withdrawals end in one state, whatever the order in which they arrive."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.harness import Service
+from tests.usecases.histories import arrivals, check_rebuild, histories, play, state_of
+
+_NUMBERS = count()
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+def test_every_order_of_arrival_ends_in_the_same_state(service: Service, data: st.DataObject) -> None:
+    """State, newest assessments, scores and every answer are those of the sorted order, and those of a rebuild."""
+    clinic, number = service.clinic(), next(_NUMBERS)
+    steps = data.draw(histories(), label="history")
+    calls = data.draw(arrivals(steps), label="arrival")
+    in_order, permuted = f"in order {number}", f"permuted {number}"
+    expected = state_of(clinic, in_order, play(clinic, in_order, [[one] for one in steps]))
+    assert state_of(clinic, permuted, play(clinic, permuted, calls)) == expected
+    for client in (in_order, permuted):
+        check_rebuild(clinic, client)
