@@ -55,7 +55,7 @@ class Item:
         """Say whether the answer is one of the options, unanswered or "does not apply"."""
         if isinstance(answer, bool):  # an int to Python, and no answer to us
             return False
-        return not isinstance(answer, int) or any(o.value == answer for o in self.options)
+        return not isinstance(answer, int) or self.options[0].value <= answer <= self.options[-1].value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

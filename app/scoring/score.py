@@ -94,12 +94,14 @@ def score(instrument: Instrument, answers: dict[ItemId, Answer]) -> tuple[AnySco
     >>> {s.component: round(s.sum, 4) for s in score(wai, given)}
     {'task': 15.0, 'bond': 18.0, 'goal': 14.6667, 'total': 48.0}
     """
-    scores = [_score_one(instrument, component, answers) for component in instrument.components]
+    counted = {i: keyed(instrument, i, a) for i, a in answers.items() if isinstance(a, int)}
+    ref = instrument.ref
+    scores = [_score_one(instrument, ref, component, answers, counted) for component in instrument.components]
     *parts, total = scores
     unscored = {part.component for part in parts if isinstance(part, NotScored)}
     needed = {component.key for component in instrument.components if component.kind == "component"}
     if isinstance(total, Score) and instrument.missing_rule.total_needs_components and unscored & needed:
-        total = _not_scored(instrument, total, reason="component_not_scored")
+        total = _not_scored(total, reason="component_not_scored")
     return (*parts, total)
 
 
@@ -117,16 +119,24 @@ def keyed(instrument: Instrument, item_id: ItemId, answer: int) -> int:
     return instrument.minimum + instrument.maximum - answer if turned else answer
 
 
-def _score_one(instrument: Instrument, component: Component, answers: dict[ItemId, Answer]) -> AnyScore:
-    given = {i: answers.get(i) for i in component.items}
-    numbers = [keyed(instrument, i, a) for i, a in given.items() if isinstance(a, int)]
-    missing = tuple(i for i, a in given.items() if a is None)
-    not_applicable = tuple(i for i, a in given.items() if a is NOT_APPLICABLE)
+def _score_one(
+    instrument: Instrument,
+    ref: InstrumentRef,
+    component: Component,
+    answers: dict[ItemId, Answer],
+    counted: dict[ItemId, int],
+) -> AnyScore:
+    numbers = [counted[i] for i in component.items if i in counted]
     answered, items = len(numbers), len(component.items)
+    missing: tuple[ItemId, ...] = ()
+    not_applicable: tuple[ItemId, ...] = ()
+    if answered < items:
+        missing = tuple(i for i in component.items if answers.get(i) is None)
+        not_applicable = tuple(i for i in component.items if answers.get(i) is NOT_APPLICABLE)
     if answered < instrument.missing_rule.minimum[component.key]:
         return NotScored(
             component=component.key,
-            instrument=instrument.ref,
+            instrument=ref,
             scoring_version=SCORING_VERSION,
             reason="too_many_missing",
             answered=answered,
@@ -139,7 +149,7 @@ def _score_one(instrument: Instrument, component: Component, answers: dict[ItemI
     by_sum = instrument.convention == "sum"
     return Score(
         component=component.key,
-        instrument=instrument.ref,
+        instrument=ref,
         scoring_version=SCORING_VERSION,
         value=whole if by_sum else mean,
         mean=mean,
@@ -155,10 +165,10 @@ def _score_one(instrument: Instrument, component: Component, answers: dict[ItemI
     )
 
 
-def _not_scored(instrument: Instrument, counted: Score, *, reason: Reason) -> NotScored:
+def _not_scored(counted: Score, *, reason: Reason) -> NotScored:
     return NotScored(
         component=counted.component,
-        instrument=instrument.ref,
+        instrument=counted.instrument,
         scoring_version=SCORING_VERSION,
         reason=reason,
         answered=counted.answered,

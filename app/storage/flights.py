@@ -33,6 +33,9 @@ class Flights:
     async def _take(self, key: bytes) -> None:
         lock, waiting = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, waiting + 1)
+        if not waiting:
+            await lock.acquire()  # it is free: nobody holds it and nobody waits
+            return
         try:
             async with asyncio.timeout(self._patience):
                 await lock.acquire()

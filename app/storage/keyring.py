@@ -16,6 +16,7 @@ from uuid import UUID
 from app.errors import Misconfigured
 
 _BYTES = 32
+_spell = json.JSONEncoder().encode
 _NAMES = ("api-key-pepper", "reference-key", "content-key")
 
 
@@ -64,7 +65,7 @@ def open_keyring(folder: Path, *, make: bool) -> KeyRing:
 
 
 def _digest(key: bytes, *parts: str, organisation: UUID) -> bytes:
-    return hmac.digest(_own(key, organisation), json.dumps(parts).encode(), "sha256")
+    return hmac.digest(_own(key, organisation), _spell(parts).encode(), "sha256")
 
 
 @lru_cache(maxsize=16)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
+
+import msgspec
 
 from app.instruments.model import Answer, Rater, answer_document
 from app.stages.model import Ending, StageName
@@ -96,10 +97,10 @@ def canonical_content(form: Form) -> str:
         },
         "seen_by_therapist": form.seen_by_therapist,
     }
-    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return msgspec.json.encode(content, order="sorted").decode()
 
 
 def canonical_request(form: Form, content: str, *, corrects: str | None) -> str:
     """Spell all that one idempotency key stands for: the content, the sender's own id, and what it corrects."""
     source = [form.source.system, form.source.id] if form.source else None
-    return json.dumps([content, source, corrects])
+    return msgspec.json.encode([content, source, corrects]).decode()

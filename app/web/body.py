@@ -87,7 +87,8 @@ class StrictRoute(APIRoute):
         takes_body = self.body_field is not None
 
         async def strict(request: Request) -> Response:
-            unknown = [name for name in request.query_params if name not in known]
+            asked = request.query_params if request.scope["query_string"] else ()
+            unknown = [name for name in asked if name not in known]
             if unknown:
                 raise WebProblem("unknown_parameter", parameter=pointer_part(unknown[0]))
             if takes_body:
