@@ -348,3 +348,28 @@ def test_an_enabled_instrument_keeps_its_range(clinic: Clinic, value: int) -> No
     with nothing_stored(clinic):
         sent = form(instrument="wai-s", answers={**TWELVE, "10": value})
         refused(clinic.post(sent), 422, "validation_failed", ("/answers/10", "out_of_range"))
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_a_form_of_every_key_is_taken_and_told_everywhere(clinic: Clinic, key: str) -> None:
+    """Everything at its best is 100 percent; score, explanation, progress and stage do without components, too."""
+    told = clinic.get(f"/v1/instruments/{key}").json()
+    if told["status"] == "needs_enabling":
+        enable(clinic, key)
+    best = {i["id"]: told["min"] if i["reversed"] else told["max"] for i in told["items"] if i["role"] == "scored"}
+    answers = {item: int(answer) for item, answer in best.items()}
+    forms = [form(instrument=key, rater=told["rater"], session_number=n, answers=answers) for n in (1, 2)]
+    for made in [clinic.recorded(one) for one in forms]:
+        scores = scores_by_component(made)
+        assert {score["pomp"] for score in scores.values()} == {100.0}
+        assert list(scores) == [part["key"] for part in told["components"]]
+        client = f"/v1/clients/{made['client_id']}"
+        assert clinic.get(f"{client}/scores/{scores['total']['id']}/explanation").json()["steps"][-1]["value"] == 100
+        assert clinic.get(f"{client}/progress").status_code == 200
+        assert clinic.get(f"{client}/stage").status_code == 200
+    refused(
+        clinic.post(form(instrument=key, rater=told["rater"], client_ref="x", answers={"1": int(told["max"]) + 1})),
+        422,
+        "validation_failed",
+        ("/answers/1", "out_of_range"),
+    )
