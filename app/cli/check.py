@@ -41,6 +41,7 @@ def check(
         report = _report("definition", faults, None if instrument is None else _understood(instrument))
         if vectors is not None:
             report["vectors"] = _case_report(cases, case_faults, found)
+            report["ok"] = report["ok"] and report["vectors"]["ok"]
         print_json(report)
     else:
         _print_faults(file, faults)

@@ -92,6 +92,7 @@ def test_worked_cases_are_run_and_each_difference_is_shown(bare: Shell) -> None:
     ]
     done = bare.run("instruments", "check", definition, "--vectors", path, "--json")
     assert done.code == 1
+    assert json.loads(done.out)["ok"] is False
     assert json.loads(done.out)["vectors"]["differences"][1] == {
         "where": "case 'an ordinary session', total",
         "what": "sum",
