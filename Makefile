@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup serve demo test test-clients bench check contract soak-contract format openapi lock clean help
+.PHONY: setup serve demo test test-clients bench check contract soak-contract format openapi docs lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -57,6 +57,9 @@ format: $(READY) ## format the code
 
 openapi: $(READY) ## write openapi/openapi.json
 	$(BIN)/python openapi/export.py
+
+docs: $(READY) ## write docs/instruments.md from the definitions
+	env -u ALLIANCE_INSTRUMENTS_DIR $(BIN)/alliance instruments list --markdown > docs/instruments.md
 
 lock: $(READY) ## compile the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements.lock

@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from app import __version__
 from app.settings import Settings
+from app.stages.advice import released_advice
 from app.storage.runtime import Runtime, open_runtime
 from app.web import clients, documentation, health, instruments, submissions
 from app.web.auth import Authentication
@@ -36,6 +37,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        released_advice()  # read once now, or the first form would wait for it
         yield
         await service.database.close()
 

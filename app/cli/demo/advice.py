@@ -50,8 +50,10 @@ def _because(reason: dict[str, Any]) -> str:
         items = ", ".join(reason["items"])
         return (
             f"{reason['component']} (items {items}) lies {value:.0f} POMP below the mean of the others "
-            f"(rule {rule}, named from more than {threshold:g})"
+            f"(rule {rule}, named from more than {threshold:.0f})"
         )
+    if rule == "boundaries.item_low":
+        return f"item {', '.join(reason['items'])} on boundaries was answered with {value:.0f} (rule {rule})"
     if value is not None:
         stage = rule.partition(".")[2].replace("_", " ")
         return f"the stage is {stage} with probability {chance(value)} (rule {rule}, named from {chance(threshold)})"

@@ -106,7 +106,7 @@ class _Client:
 
     def _wai(self, session: int) -> dict[str, Any]:
         answers = self._answers(12, self._level(session), spread=0.3)
-        answers |= {item: max(1, int(value) - 1) for item, value in answers.items() if item in _GOAL_ITEMS}
+        answers |= {item: max(1, int(value) - 2) for item, value in answers.items() if item in _GOAL_ITEMS}
         if session > 1:
             answers["8"] = None
         return {"instrument": "wai-sr", "rater": "client", "answers": answers}
