@@ -9,11 +9,15 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.routing import APIRoute
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
 
 from app.errors import Fault
 from app.instruments.model import pointer_part
 from app.web.problems import WebProblem
+
+#: As the document says; what can't be read of a shorter one is passed over.
+LONGEST_LANGUAGES = 1000
 
 
 class _Repeated(dict[str, Any]):
@@ -69,6 +73,15 @@ def _repeated_keys(value: Any, pointer: str) -> list[str]:
     return found
 
 
+class _Id(StringConvertor):
+    """Anything but a name of ours, so that a wrong method on `/batch` is told as such, not as an absent id."""
+
+    regex = "(?!batch$)[^/]+"
+
+
+register_url_convertor("id", _Id())
+
+
 class StrictRequest(Request):
     """A request whose JSON is parsed strictly."""
 
@@ -91,6 +104,8 @@ class StrictRoute(APIRoute):
             unknown = [name for name in asked if name not in known]
             if unknown:
                 raise WebProblem("unknown_parameter", parameter=pointer_part(unknown[0]))
+            if len(request.headers.get("accept-language", "")) > LONGEST_LANGUAGES:
+                raise WebProblem("invalid_parameter", parameter="Accept-Language")
             if takes_body:
                 _check_media_type(request.headers.get("content-type", ""))
             return await handle(StrictRequest(request.scope, request.receive))

@@ -9,9 +9,11 @@ from typing import Any
 from fastapi import HTTPException as FastApiHTTPException
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from app.errors import (
     AllianceError,
@@ -167,7 +169,16 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
         return problem(error.code, trace_id=trace_id, faults=error.faults, parameter=error.parameter)
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
+    if status == 405:
+        headers = {"Allow": ", ".join(_allowed(request))}
     return problem(_BY_STATUS.get(status, "bad_request"), trace_id=trace_id, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """List the methods of every route of a path; the framework names those of the first one only."""
+    routes = iter_route_contexts(request.app.routes)
+    here = [route for route in routes if compile_path(route.path or "")[0].match(request.scope["path"])]
+    return sorted({method for route in here for method in route.methods or ()})
 
 
 async def on_validation_error(request: Request, error: Exception) -> Response:

@@ -88,7 +88,7 @@ async def post_submission(  # noqa: PLR0917 - FastAPI passes by name
 
 
 @router.put(
-    "/{submission_id}",
+    "/{submission_id:id}",
     status_code=201,
     response_model=SubmissionOut,
     summary="Put a form under an id of your own",
@@ -139,7 +139,7 @@ async def post_batch(
 
 
 @router.post(
-    "/{submission_id}/corrections",
+    "/{submission_id:id}/corrections",
     status_code=201,
     response_model=SubmissionOut,
     summary="Correct a form",
@@ -165,7 +165,7 @@ async def post_correction(  # noqa: PLR0917 - FastAPI passes by name
 
 
 @router.post(
-    "/{submission_id}/withdrawal",
+    "/{submission_id:id}/withdrawal",
     status_code=201,
     response_model=WithdrawnOut,
     summary="Withdraw a form",
@@ -192,7 +192,7 @@ async def post_withdrawal(
 
 
 @router.get(
-    "/{submission_id}",
+    "/{submission_id:id}",
     response_model=StoredSubmissionOut,
     summary="Read a form back",
     description="The stored form with the scores, what is said about it now, and what became of it.",

@@ -281,7 +281,7 @@ def routes(service: Service) -> list[tuple[str, str]]:
     """Walk all routes of the application: method and path; a mounted folder has no method."""
     found = []
     for route in iter_route_contexts(create_app(service.runtime).routes):
-        found += [(method, str(route.path)) for method in (route.methods or {""}) - {"HEAD"}]
+        found += [(method, str(route.path).replace(":id}", "}")) for method in (route.methods or {""}) - {"HEAD"}]
     return sorted(found)
 
 
