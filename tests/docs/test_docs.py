@@ -151,8 +151,8 @@ def test_the_make_targets_that_pages_name_exist() -> None:
     """Each `make ...` is a target, and each target that is explained stands in the README or in CONTRIBUTING."""
     targets = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
     named = {page.name: set(re.findall(r"`make ([a-z-]+)", page.read_text("utf-8"))) for page in PAGES}
-    generated = named.pop("instruments.md") | (named["CONTRIBUTING.md"] & {"docs"})
-    named["CONTRIBUTING.md"] -= generated
+    written_elsewhere = named.pop("instruments.md")  # by the catalogue's own page, and checked with it
+    named["CONTRIBUTING.md"] -= written_elsewhere - targets
     assert {page: names - targets for page, names in named.items() if names - targets} == {}
     assert targets - named["README.md"] - named["CONTRIBUTING.md"] == set()
 
@@ -161,6 +161,14 @@ def test_the_glossary_is_in_order() -> None:
     """Each word stands once, where one looks for it, and is explained."""
     words = re.findall(r"^\| ([^|]+) \| .+ \|$", (ROOT / "GLOSSARY.md").read_text("utf-8"), re.MULTILINE)[1:]
     assert words == sorted(set(words), key=str.lower)
-    assert {"correction", "withdrawal", "revision", "trajectory", "overlay", "text file", "bound key", "batch"} <= set(
-        words
-    )
+    assert {
+        "correction",
+        "withdrawal",
+        "revision",
+        "trajectory",
+        "overlay",
+        "text file",
+        "bound key",
+        "batch",
+        "catalogue version",
+    } <= set(words)
