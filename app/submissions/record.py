@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.storage.runtime import Runtime
-from app.submissions.intake import Intake, Outcome, Refused
+from app.submissions.intake import Intake, Outcome, Recorded, Refused
 from app.submissions.prepare import Entry, Prepared, prepare
 
 #: So many calls share a transaction at most.
@@ -40,17 +40,28 @@ async def _record_together(runtime: Runtime, calls: Sequence[Mapping[int, Prepar
     places = [(call, index) for call, forms in enumerate(calls) for index in forms]
     ready = {number: calls[call][index] for number, (call, index) in enumerate(places)}
     outcomes: dict[int, Outcome] = {}
-    while ready:
-        try:
-            outcomes |= await runtime.database.write(partial(_attempt, runtime, ready))
-            break
-        except Refused as refused:
-            outcomes |= refused.errors
-            ready = {number: form for number, form in ready.items() if number not in refused.errors}
+    left = ready
+    while left:
+        outcomes |= await _store(runtime, left)
+        stored = {str(one.submission.submission_id) for one in outcomes.values() if isinstance(one, Recorded)}
+        lost = {str(form.submission_id) for form in ready.values()} - stored
+        # Refused because of a form beside it that another worker's then took the place of: look again.
+        left = {n: form for n, form in left.items() if getattr(outcomes[n], "submission_id", None) in lost}
     told: list[dict[int, Outcome]] = [{} for _ in calls]
     for number, (call, index) in enumerate(places):
         told[call][index] = outcomes[number]
     return told
+
+
+async def _store(runtime: Runtime, ready: Mapping[int, Prepared]) -> dict[int, Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    while ready:
+        try:
+            return outcomes | await runtime.database.write(partial(_attempt, runtime, ready))
+        except Refused as refused:
+            outcomes |= refused.errors
+            ready = {number: form for number, form in ready.items() if number not in refused.errors}
+    return outcomes
 
 
 def _attempt(runtime: Runtime, forms: Mapping[int, Prepared], connection: Connection) -> dict[int, Outcome]:
