@@ -49,7 +49,9 @@ SCOPE_OF = {
 }
 #: Operations whose path names something of an organisation. A PUT names what is not there yet.
 PERSONAL = [
-    name for name in SCOPE_OF if any(place in name for place in ("{submission_id}", "{client_id}")) and "PUT" not in name
+    name
+    for name in SCOPE_OF
+    if any(place in name for place in ("{submission_id}", "{client_id}")) and "PUT" not in name
 ]
 #: After these a form is no longer what it was: each needs a form of its own.
 CHANGING = [name for name in SCOPE_OF if name.endswith(("/corrections", "/withdrawal"))]

@@ -51,6 +51,8 @@ def differences(clinic: Clinic) -> list[str]:
             found.append(f"/stage of {episode}")
         if _lines_in(clinic.get(query % "progress").json()) != _lines_of(rows, catalog):
             found.append(f"/progress of {episode}")
+        if _points_in(clinic.get(query % "trajectory").json()) != _points_of(rows, catalog):
+            found.append(f"/trajectory of {episode}")
     return found
 
 
@@ -70,9 +72,11 @@ def _rescored(row: AnyRow, catalog: Catalog) -> dict[str, AnyScore]:
 
 def _scores_differ(forms: list[AnyRow], stored: list[AnyRow], catalog: Catalog) -> list[str]:
     by_form: dict[UUID, dict[str, list[Any]]] = defaultdict(dict)
+    sessions = {row.submission_id: row.session_number for row in forms}
+    moved = [f"place of {row.submission_id}" for row in stored if row.session_number != sessions[row.submission_id]]
     for row in stored:
         by_form[row.submission_id][row.component] = [getattr(row, name) for name in NUMBERS]
-    return [
+    return moved + [
         f"scores of {row.submission_id}"
         for row in forms
         if by_form[row.submission_id]
@@ -170,6 +174,28 @@ def _lines_of(rows: list[AnyRow], catalog: Catalog) -> dict[tuple[str, str], Any
             "latest": values,
         }
     return lines
+
+
+def _points_of(rows: list[AnyRow], catalog: Catalog) -> dict[tuple[str, str], Any]:
+    series: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for row in sorted(rows, key=_place):
+        values = {key: round(one.value, 4) for key, one in _rescored(row, catalog).items() if isinstance(one, Score)}
+        series[row.instrument, row.rater].append([str(row.submission_id), row.session_number, values])
+    return series
+
+
+def _points_in(answer: dict[str, Any]) -> dict[tuple[str, str], Any]:
+    return {
+        (line["instrument"], line["rater"]): [
+            [
+                point["submission_id"],
+                point["session_number"],
+                dict(zip([one["key"] for one in line["components"]], point["values"], strict=True)),
+            ]
+            for point in line["points"]
+        ]
+        for line in answer["series"]
+    }
 
 
 def _lines_in(answer: dict[str, Any]) -> dict[tuple[str, str], Any]:

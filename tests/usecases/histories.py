@@ -71,11 +71,11 @@ def forms(draw: st.DrawFn, instrument: str, session: int) -> dict[str, Any]:
 @st.composite
 def histories(draw: st.DrawFn) -> list[Step]:
     """Draw up to ten forms, and what becomes of some of them; no two forms ever want the same place."""
-    places = st.tuples(st.integers(1, SESSIONS), st.sampled_from(sorted(SERIES)))
-    taken = sorted(draw(st.sets(places, min_size=2, max_size=10)))
+    last = draw(st.sampled_from([2, 3, 4, SESSIONS]))  # few sessions: several forms of each
+    places = st.tuples(st.integers(1, last), st.sampled_from(sorted(SERIES)))
+    taken = sorted(draw(st.sets(places, min_size=min(last, 3), max_size=min(3 * last, 10))))
     steps = [
-        Step(label=f"{instrument} {session}", changes=draw(forms(instrument, session)))
-        for session, instrument in taken
+        Step(label=f"{instrument} {session}", changes=draw(forms(instrument, session))) for session, instrument in taken
     ]
     spare = iter(SPARE)
     for number in range(draw(st.integers(0, 4))):

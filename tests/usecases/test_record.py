@@ -166,7 +166,9 @@ def test_a_refused_call_stores_nothing_and_binds_no_key(clinic: Clinic) -> None:
     """When every form is refused no table grows; mended, the same key is free."""
     stored(record_all(clinic, [entry("k-1", session_number=2)])[0])
     before = clinic.counts()
-    assert said(record_all(clinic, [entry("k-2", session_number=2, answers={"1": 1}), entry("k-3", answers={"1": 9})])) == [
+    assert said(
+        record_all(clinic, [entry("k-2", session_number=2, answers={"1": 1}), entry("k-3", answers={"1": 9})])
+    ) == [
         "session_already_rated",
         "validation_failed",
     ]
