@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from sys import maxsize
 from typing import Any
 from uuid import UUID
 
@@ -43,7 +44,7 @@ class OpenEpisode:
         self._state = state_from(row.course) if row is not None and row.course is not None else None
         self._anew = row is not None and row.course is None
         self._stored: dict[UUID, CourseForm] = {}
-        self._read_from = self._last + 1
+        self._read_from = maxsize if self._anew else self._last + 1  # after the last session there is nothing to read
         self._taken: dict[UUID, CourseForm] = {}
         self._told: dict[UUID, Assessment] = {}
         self._later: dict[UUID, int] = {}
