@@ -75,7 +75,7 @@ class SourceConflict(Conflict):
 
     code = "source_conflict"
 
-    def __init__(self, *, submission_id: str) -> None:
+    def __init__(self, *, submission_id: str | None) -> None:
         super().__init__(self.code)
         self.submission_id = submission_id
 

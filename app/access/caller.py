@@ -26,6 +26,11 @@ class Caller:
     therapist_id: UUID | None = None
 
     @property
+    def is_unbound(self) -> bool:
+        """Say whether the key opens everything of its organisation."""
+        return self.client_id is None and self.therapist_id is None
+
+    @property
     def sees_the_stage(self) -> bool:
         """Say whether stage, signals and recommendations are for this caller: a client reads their own scores only."""
         return self.client_id is None

@@ -59,6 +59,7 @@ def serve(
         port=port,
         workers=workers,
         server_header=False,
+        access_log=False,  # a line for each request costs a third of a read, and says whom it is about
         timeout_graceful_shutdown=20,
     )
 

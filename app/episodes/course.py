@@ -202,7 +202,8 @@ def _scores(form: CourseForm) -> tuple[AnyScore, ...]:
 def _session(forms: Sequence[CourseForm]) -> Session:
     """Gather the forms of one session into what it tells the stage.
 
-    Focus answers are the client's. Of two statements the one completed later counts; a rupture counts whoever says it.
+    Focus answers are the client's. Of two statements the one completed later counts, of two endings the first, as for
+    the episode; a rupture counts whoever says it.
     """
     session = Session(number=forms[0].session_number)
     for form in sorted(forms, key=lambda form: form.order):
@@ -211,7 +212,7 @@ def _session(forms: Sequence[CourseForm]) -> Session:
             number=session.number,
             focus=told or session.focus,
             planned_sessions=form.planned_sessions if form.planned_sessions is not None else session.planned_sessions,
-            ending=form.ending or session.ending,
+            ending=session.ending or form.ending,
             rupture=form.rupture or session.rupture,
         )
     return session

@@ -120,13 +120,21 @@ def find_client(connection: Connection, reference: Keyed, *, organisation: UUID)
     return found
 
 
-_OF_CLIENT = (
+_OF_CLIENTS = (
     select(episodes)
-    .where(episodes.c.organisation_id == bindparam("organisation"), episodes.c.client_id == bindparam("client_id"))
+    .where(
+        episodes.c.organisation_id == bindparam("organisation"),
+        episodes.c.client_id.in_(bindparam("client_ids", expanding=True)),
+    )
     .order_by(episodes.c.opened_at.desc(), episodes.c.episode_id.desc())
 )
 
 
-def list_episodes(connection: Connection, *, organisation: UUID, client_id: UUID) -> list[AnyRow]:
-    """List a client's episodes, the latest first."""
-    return list(connection.execute(_OF_CLIENT, {"organisation": organisation, "client_id": client_id}))
+def list_episodes(
+    connection: Connection, client_ids: Collection[UUID], *, organisation: UUID
+) -> dict[UUID, list[AnyRow]]:
+    """List the episodes of some clients, the latest first."""
+    found: dict[UUID, list[AnyRow]] = {client_id: [] for client_id in client_ids}
+    for row in connection.execute(_OF_CLIENTS, {"organisation": organisation, "client_ids": list(client_ids)}):
+        found[row.client_id].append(row)
+    return found

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from app.access.caller import Caller
 from app.episodes.identify import find_client
 from app.errors import NotFound
@@ -17,12 +15,9 @@ async def look_up(runtime: Runtime, caller: Caller, *, system: str | None, value
     """Return the client's id, or raise NotFound: absent and outside what the key opens look alike."""
     reference = runtime.keys.reference("client", system or "", value, organisation=caller.organisation)
 
-    def work(connection: Connection) -> UUID:
-        client_id = find_client(connection, reference, organisation=caller.organisation)
-        if client_id is None or caller.client_id not in {None, client_id}:
-            raise NotFound
-        if caller.therapist_id is not None:
-            find_episode(connection, caller, client_id=client_id, episode_id=None)
-        return client_id
-
-    return await runtime.database.read(work)
+    client_id = await runtime.database.read(lambda c: find_client(c, reference, organisation=caller.organisation))
+    if client_id is None or caller.client_id not in {None, client_id}:
+        raise NotFound
+    if caller.therapist_id is not None:
+        await find_episode(runtime, caller, client_id=client_id, episode_id=None)
+    return client_id

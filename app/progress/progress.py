@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from app.access.caller import Caller
 from app.episodes.course import SeriesState
-from app.episodes.history import read_state
-from app.progress.store import find_episode
+from app.progress.store import find_episode, find_state
 from app.stages.panel import StagePanel
 from app.storage.runtime import Runtime
 
@@ -31,23 +28,19 @@ class Progress:
 
 async def progress(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_id: UUID | None) -> Progress:
     """Return the progress in an episode, the client's latest unless one is named, or raise NotFound."""
-
-    def work(connection: Connection) -> Progress:
-        episode = find_episode(connection, caller, client_id=client_id, episode_id=episode_id)
-        state = read_state(connection, runtime.catalog, episode, organisation=caller.organisation)
-        lines = state.series.values() if state is not None else ()
-        return Progress(
-            client_id=episode.client_id,
-            episode_id=episode.episode_id,
-            opened_at=episode.opened_at,
-            ending=episode.ending,
-            last_session=state.after.number if state is not None else None,
-            lines=tuple(
-                line
-                for line in sorted(lines, key=lambda line: (line.rater, line.instrument))
-                if caller.may_read(line.rater)
-            ),
-            stage=state.panel if state is not None and caller.sees_the_stage else None,
-        )
-
-    return await runtime.database.read(work)
+    episode = await find_episode(runtime, caller, client_id=client_id, episode_id=episode_id)
+    state = await find_state(runtime, caller, episode)
+    lines = state.series.values() if state is not None else ()
+    return Progress(
+        client_id=episode.client_id,
+        episode_id=episode.episode_id,
+        opened_at=episode.opened_at,
+        ending=episode.ending,
+        last_session=state.after.number if state is not None else None,
+        lines=tuple(
+            line
+            for line in sorted(lines, key=lambda line: (line.rater, line.instrument))
+            if caller.may_read(line.rater)
+        ),
+        stage=state.panel if state is not None and caller.sees_the_stage else None,
+    )

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from app.access.caller import Caller
-from app.episodes.history import read_state
 from app.errors import NotFound
-from app.progress.store import find_episode
+from app.progress.store import find_episode, find_state
 from app.stages.panel import StagePanel
 from app.storage.runtime import Runtime
 
@@ -29,12 +26,8 @@ async def stage(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_id
 
     An episode without any form that counts has none, and a key of the client's own does not open it.
     """
-
-    def work(connection: Connection) -> EpisodeStage:
-        episode = find_episode(connection, caller, client_id=client_id, episode_id=episode_id)
-        state = read_state(connection, runtime.catalog, episode, organisation=caller.organisation)
-        if state is None or not caller.sees_the_stage:
-            raise NotFound
-        return EpisodeStage(client_id=client_id, episode_id=episode.episode_id, panel=state.panel)
-
-    return await runtime.database.read(work)
+    episode = await find_episode(runtime, caller, client_id=client_id, episode_id=episode_id)
+    state = await find_state(runtime, caller, episode)
+    if state is None or not caller.sees_the_stage:
+        raise NotFound
+    return EpisodeStage(client_id=client_id, episode_id=episode.episode_id, panel=state.panel)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
 
 from app.access.caller import Caller
+from app.episodes.course import CourseState
+from app.episodes.history import read_state, state_from
 from app.episodes.identify import list_episodes
 from app.errors import NotFound
+from app.storage.runtime import Runtime
 from app.storage.tables import scores, submissions
 from app.storage.types import AnyRow
 
@@ -44,14 +49,32 @@ _TRAJECTORY = (
 )
 
 
-def find_episode(connection: Connection, caller: Caller, *, client_id: UUID, episode_id: UUID | None) -> AnyRow:
-    """Return an episode of a client that the caller may see, the latest unless one is named, or raise NotFound."""
-    found = list_episodes(connection, organisation=caller.organisation, client_id=client_id)
-    for episode in found:
+async def find_episode(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_id: UUID | None) -> AnyRow:
+    """Return an episode of a client that the caller may see, the latest unless one is named, or raise NotFound.
+
+    Requests that wait for the database share the next look-up.
+    """
+    look_up = partial(_list_episodes, runtime, caller.organisation)
+    for episode in await runtime.lanes.run("episodes", caller.organisation, client_id, look_up, most=64):
         may_see = caller.may_see(client_id=episode.client_id, therapist_id=episode.therapist_id)
         if may_see and episode_id in {None, episode.episode_id}:
             return episode
     raise NotFound
+
+
+async def _list_episodes(runtime: Runtime, organisation: UUID, client_ids: Sequence[UUID]) -> list[list[AnyRow]]:
+    wanted = set(client_ids)
+    found = await runtime.database.read(lambda c: list_episodes(c, wanted, organisation=organisation))
+    return [found[client_id] for client_id in client_ids]
+
+
+async def find_state(runtime: Runtime, caller: Caller, episode: AnyRow) -> CourseState | None:
+    """Return what is kept of an episode; None while no form of it counts."""
+    if episode.course is not None:
+        return state_from(episode.course)
+    return await runtime.database.read(
+        lambda c: read_state(c, runtime.catalog, episode, organisation=caller.organisation)
+    )
 
 
 def read_trajectory(connection: Connection, *, organisation: UUID, episode_id: UUID) -> list[AnyRow]:

@@ -7,8 +7,6 @@ from datetime import date, datetime
 from itertools import groupby
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from app.access.caller import Caller
 from app.progress.store import find_episode, read_trajectory
 from app.storage.runtime import Runtime
@@ -49,15 +47,13 @@ class Trajectory:
 
 async def trajectory(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_id: UUID | None) -> Trajectory:
     """Return every series of an episode, the client's latest unless one is named, or raise NotFound."""
-
-    def work(connection: Connection) -> Trajectory:
-        episode = find_episode(connection, caller, client_id=client_id, episode_id=episode_id)
-        rows = read_trajectory(connection, organisation=caller.organisation, episode_id=episode.episode_id)
-        lines = groupby(rows, key=lambda row: (row.rater, row.instrument))
-        series = tuple(_series(list(found)) for (rater, _), found in lines if caller.may_read(rater))
-        return Trajectory(client_id=client_id, episode_id=episode.episode_id, series=series)
-
-    return await runtime.database.read(work)
+    episode = await find_episode(runtime, caller, client_id=client_id, episode_id=episode_id)
+    rows = await runtime.database.read(
+        lambda c: read_trajectory(c, organisation=caller.organisation, episode_id=episode.episode_id)
+    )
+    lines = groupby(rows, key=lambda row: (row.rater, row.instrument))
+    series = tuple(_series(list(found)) for (rater, _), found in lines if caller.may_read(rater))
+    return Trajectory(client_id=client_id, episode_id=episode.episode_id, series=series)
 
 
 def _series(rows: list[AnyRow]) -> Series:

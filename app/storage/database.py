@@ -10,26 +10,29 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from app.errors import AllianceError, KeyInProgress, Misconfigured, StorageBusy, StorageUnavailable
 from app.storage.documents import to_json
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
+Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 _TRIES = 5
 _LOST_RACE = frozenset({"40001", "40P01", "23505"})  # serialization, deadlock, unique key taken meanwhile
 _UNIQUE = "23505"
 _LOCK_TIMEOUT = "55P03"
 _POOL = 16
+_PATIENCE = text("SET LOCAL lock_timeout = '3s'")
 
 
 class Database(Protocol):
@@ -151,22 +154,29 @@ class PostgresDatabase:
             pool_timeout=10,
             pool_pre_ping=False,
         )
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")  # see read
         self._gate = asyncio.Semaphore(_POOL)
         self._running: set[asyncio.Task[Any]] = set()
 
     async def write(self, work: Work[T]) -> T:
         """Run a write; lost races are run again, and a caller that goes away does not stop it."""
-        task = asyncio.ensure_future(_again_after_lost_races(lambda: self._once(work, lock_timeout=True)))
+        task = asyncio.ensure_future(
+            _again_after_lost_races(lambda: self._once(self._engine.begin, partial(_patiently, work)))
+        )
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
     async def read(self, work: Work[T]) -> T:
-        """Run a read, again if its connection turns out to be dead."""
+        """Run a read, again if its connection turns out to be dead.
+
+        Without BEGIN and COMMIT: under READ COMMITTED each statement sees what is committed when it begins either way,
+        and the two take as long as a small read.
+        """
         try:
-            return await self._once(work, lock_timeout=False)
+            return await self._once(self._reading.connect, work)
         except StorageUnavailable:
-            return await self._once(work, lock_timeout=False)
+            return await self._once(self._reading.connect, work)
 
     async def close(self) -> None:
         """Wait for what runs, then close the pool."""
@@ -175,11 +185,9 @@ class PostgresDatabase:
         with suppress(OSError):
             await self._engine.dispose()
 
-    async def _once(self, work: Work[T], *, lock_timeout: bool) -> T:
+    async def _once(self, connect: Connect, work: Work[T]) -> T:
         try:
-            async with self._gate, self._engine.begin() as connection:
-                if lock_timeout:
-                    await connection.execute(text("SET LOCAL lock_timeout = '3s'"))
+            async with self._gate, connect() as connection:
                 return await connection.run_sync(work)
         except (OSError, InterfaceError, PoolTimeout) as error:
             raise StorageUnavailable from error
@@ -187,6 +195,12 @@ class PostgresDatabase:
             if error.connection_invalidated or _sqlstate(error)[:2] in {"08", "57", "53"}:
                 raise StorageUnavailable from None
             raise
+
+
+def _patiently(work: Work[T], connection: Connection) -> T:
+    """Run a write that waits three seconds for a lock at most."""
+    connection.execute(_PATIENCE)
+    return work(connection)
 
 
 async def _again_after_lost_races(once: Callable[[], Awaitable[T]]) -> T:

@@ -34,7 +34,7 @@ from app.submissions import store
 from app.submissions.find import Found, Wanted, find
 from app.submissions.open_episode import OpenEpisode
 from app.submissions.prepare import Prepared
-from app.submissions.stored import StoredSubmission
+from app.submissions.stored import StoredSubmission, sees
 from app.submissions.write import Made, People, Taken, episode_from, write
 
 
@@ -109,7 +109,7 @@ class Intake:
 
     def run(self) -> dict[int, Outcome]:
         """Run the attempt; raises Refused when any form can't be stored."""
-        fresh = self._known_keys()
+        fresh = self._within_bounds(self._known_keys())
         fresh = self._known_ids(self._known_sources(fresh))
         self._check_enabled(fresh)
         if fresh and not self._errors:
@@ -145,6 +145,22 @@ class Intake:
                 )
         return fresh
 
+    def _within_bounds(self, fresh: dict[int, Prepared]) -> dict[int, Prepared]:
+        """Take out the forms about others than the one whom a key opens: before anything is said about them."""
+        found = self._people.found
+        rest = {}
+        for index, form in fresh.items():
+            caller, sitting = form.caller, form.sitting
+            wanted = (
+                (caller.client_id, found.clients.get(sitting.client.digest)),
+                (caller.therapist_id, found.therapists.get(sitting.therapist.digest)),
+            )
+            if all(bound in {None, person} for bound, person in wanted):
+                rest[index] = form
+            else:
+                self._errors[index] = NotFound()
+        return rest
+
     def _known_sources(self, fresh: dict[int, Prepared]) -> dict[int, Prepared]:
         """Take out the forms whose sender's own id is known; a correction may come under the id of what it corrects."""
         rest = {}
@@ -157,7 +173,8 @@ class Intake:
             elif same is not None and form.entry.corrects is None:
                 self._already_there(index, same)
             else:
-                self._errors[index] = SourceConflict(submission_id=str(chain[-1][0]))
+                of_own = form.caller.is_unbound
+                self._errors[index] = SourceConflict(submission_id=str(chain[-1][0]) if of_own else None)
         return rest
 
     def _chain(self, submission_id: UUID) -> list[tuple[UUID, bytes]]:
@@ -185,8 +202,10 @@ class Intake:
                 == form.content
             ):
                 self._already_there(index, there.submission_id)
-            else:
+            elif sees(form.caller, there):
                 self._errors[index] = AlreadyExists(submission_id=str(there.submission_id))
+            else:
+                self._errors[index] = NotFound()
         return rest
 
     def _check_enabled(self, fresh: dict[int, Prepared]) -> None:
@@ -244,14 +263,7 @@ class Intake:
 
     def _place(self, form: Prepared) -> _Place:
         """Find the episode of a form, or open one."""
-        sitting, caller = form.sitting, form.caller
-        known = self._people.found
-        for bound, reference, found in (
-            (caller.client_id, sitting.client, known.clients),
-            (caller.therapist_id, sitting.therapist, known.therapists),
-        ):
-            if bound is not None and found.get(reference.digest) != bound:
-                raise NotFound
+        sitting = form.sitting
         client_id = self._people.client(sitting.client)
         therapist_id = self._people.therapist(sitting.therapist)
         found_here = self._episodes.of(client_id)
@@ -275,7 +287,7 @@ class Intake:
     def _correction(self, form: Prepared, target_id: UUID) -> _Place:
         """Find what a correction takes the place of; it stays within the series of what it corrects."""
         target = self._targets.get(target_id)
-        if target is None or not form.caller.may_see(client_id=target.client_id, therapist_id=target.therapist_id):
+        if target is None or not sees(form.caller, target):
             raise NotFound
         episode = next(
             one for one in self._episodes.of(target.client_id) if one.episode.episode_id == target.episode_id

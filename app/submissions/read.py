@@ -11,7 +11,7 @@ from app.access.caller import Caller
 from app.errors import NotFound
 from app.storage.runtime import Runtime
 from app.submissions import store
-from app.submissions.stored import StoredSubmission, Withdrawal
+from app.submissions.stored import StoredSubmission, Withdrawal, sees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +29,7 @@ async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
     def work(connection: Connection) -> Fate:
         found = store.load(connection, [submission_id], organisation=caller.organisation, first=False)
         form = found.get(submission_id)
-        if (
-            form is None
-            or not caller.may_see(client_id=form.client_id, therapist_id=form.therapist_id)
-            or not caller.may_read(form.rater)
-        ):
+        if form is None or not sees(caller, form):
             raise NotFound
         successor, withdrawal = None, None
         if not form.current:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
+from app.access.caller import Caller
 from app.change.since import Change
 from app.episodes.course import StoredScore
 from app.instruments.model import Answer, InstrumentRef, ItemId, Rater
@@ -54,3 +55,9 @@ class StoredSubmission:
     stage: StagePanel
     recommendations: tuple[Recommendation, ...]
     recomputed_later_sessions: int
+
+
+def sees(caller: Caller, form: StoredSubmission) -> bool:
+    """Say whether a form is within what a key opens: of its client or therapist, and of a rater for its eyes."""
+    within = caller.may_see(client_id=form.client_id, therapist_id=form.therapist_id)
+    return within and caller.may_read(form.rater)

@@ -22,7 +22,7 @@ from app.submissions import store
 from app.submissions.find import Wanted, find
 from app.submissions.open_episode import OpenEpisode
 from app.submissions.prepare import key_digest
-from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason
+from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason, sees
 from app.submissions.write import Rows, add_revisions, episode_events, episode_from, refuse_second_open
 
 ROUTE: Final = "withdrawals"
@@ -91,7 +91,7 @@ class _Withdrawal:
     def _target(self, submission_id: UUID) -> StoredSubmission:
         found = store.load(self._connection, [submission_id], organisation=self._organisation)
         target = found.get(submission_id)
-        if target is None or not self._caller.may_see(client_id=target.client_id, therapist_id=target.therapist_id):
+        if target is None or not sees(self._caller, target):
             raise NotFound
         return target
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import UTC
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -27,7 +28,7 @@ from app.web.scores_wire import (
     stage_out,
 )
 from app.web.submissions_wire import InstrumentRefOut, PersonIn, instrument_ref_out
-from app.web.wire import In, Moment, OptionalDate, Out, Rounded
+from app.web.wire import In, Moment, OptionalDate, Out, Rounded, rounded
 
 
 class LookupIn(In):
@@ -198,25 +199,28 @@ class TrajectoryOut(Out):
     series: Annotated[list[SeriesOut], Field(max_length=100)]
 
 
-def progress_out(found: Progress, parts: frozenset[str]) -> ProgressOut:
-    """Map a client's progress, the wanted parts of it."""
+def progress_out(found: Progress, parts: frozenset[str]) -> dict[str, Any]:
+    """Write a client's progress, the wanted parts of it, after ProgressOut: phones ask for it often."""
     told = found.stage.estimate if found.stage is not None else None
-    return ProgressOut(
-        client_id=found.client_id,
-        episode=EpisodeOut(
-            id=found.episode_id, opened_at=found.opened_at, last_session=found.last_session, ending=found.ending
-        )
+    return {
+        "client_id": found.client_id,
+        "episode": {
+            "id": found.episode_id,
+            "opened_at": found.opened_at.astimezone(UTC),
+            "last_session": found.last_session,
+            "ending": found.ending,
+        }
         if "episode" in parts
         else None,
-        series=[_line_out(line) for line in found.lines] if "series" in parts else None,
-        stage=ShortStageOut(
-            current=told.current or "uncertain",
-            basis=told.basis,
-            probabilities=probabilities_out(told.probabilities),
-        )
+        "series": [_line_out(line) for line in found.lines] if "series" in parts else None,
+        "stage": {
+            "current": told.current or "uncertain",
+            "basis": told.basis,
+            "probabilities": probabilities_out(told.probabilities),
+        }
         if told is not None and "stage" in parts
         else None,
-    )
+    }
 
 
 def trajectory_out(found: Trajectory) -> TrajectoryOut:
@@ -293,17 +297,27 @@ def explanation_out(found: ExplainedScore) -> ExplanationOut:
     )
 
 
-def _line_out(line: SeriesState) -> LineOut:
-    return LineOut(
-        instrument=line.instrument,
-        version=line.version,
-        rater=line.rater,
-        min=line.minimum,
-        max=line.maximum,
-        sessions=list(line.sessions),
-        totals=list(line.totals),
-        latest=[
-            LatestScoreOut(id=one.score_id, component=one.component, value=one.value, pomp=one.pomp, reason=one.reason)
+def _line_out(line: SeriesState) -> dict[str, Any]:
+    return {
+        "instrument": line.instrument,
+        "version": line.version,
+        "rater": line.rater,
+        "min": line.minimum,
+        "max": line.maximum,
+        "sessions": line.sessions,
+        "totals": [_rounded_or_none(total) for total in line.totals],
+        "latest": [
+            {
+                "id": one.score_id,
+                "component": one.component,
+                "value": _rounded_or_none(one.value),
+                "pomp": _rounded_or_none(one.pomp),
+                "reason": one.reason,
+            }
             for one in line.latest
         ],
-    )
+    }
+
+
+def _rounded_or_none(number: float | None) -> float | None:
+    return None if number is None else rounded(number)

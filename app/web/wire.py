@@ -158,13 +158,16 @@ Service = Annotated[Runtime, Depends(_runtime)]
 
 def answer(body: Out | Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Send a body as it is written by its schema; a mapping is one that was written by hand, after the same schema."""
-    content = body.model_dump_json() if isinstance(body, Out) else to_json(body)
-    return Response(content, status_code=status, media_type="application/json", headers=dict(headers or {}))
+    return Response(_content(body), status_code=status, media_type="application/json", headers=dict(headers or {}))
 
 
-def cached(request: Request, body: Out, *, control: str) -> Response:
+def _content(body: Out | Mapping[str, Any]) -> bytes:
+    return (body.model_dump_json() if isinstance(body, Out) else to_json(body)).encode()
+
+
+def cached(request: Request, body: Out | Mapping[str, Any], *, control: str) -> Response:
     """Send a body with a strong ETag, or 304 to a caller that has it."""
-    content = body.model_dump_json().encode()
+    content = _content(body)
     name = sha256(content).hexdigest()[:32]
     # A strong tag names the bytes that are sent, and compressed bytes are others; either one is known again.
     zipped = len(content) >= COMPRESSED_FROM and "gzip" in request.headers.get("accept-encoding", "")
