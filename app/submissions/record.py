@@ -12,12 +12,15 @@ from functools import partial
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
+from app.errors import SessionAlreadyRated, SourceConflict
 from app.storage.runtime import Runtime
 from app.submissions.intake import Intake, Outcome, Recorded, Refused
 from app.submissions.prepare import Entry, Prepared, prepare
 
 #: So many calls share a transaction at most.
 CALLS_TOGETHER = 64
+#: So often a form that gave way to another one is looked at.
+LOOKS = 3
 
 
 async def record(runtime: Runtime, caller: Caller, entries: Sequence[Entry]) -> list[Outcome]:
@@ -41,16 +44,26 @@ async def _record_together(runtime: Runtime, calls: Sequence[Mapping[int, Prepar
     ready = {number: calls[call][index] for number, (call, index) in enumerate(places)}
     outcomes: dict[int, Outcome] = {}
     left = ready
-    while left:
+    for _ in range(LOOKS):
         outcomes |= await _store(runtime, left)
-        stored = {str(one.submission.submission_id) for one in outcomes.values() if isinstance(one, Recorded)}
-        lost = {str(form.submission_id) for form in ready.values()} - stored
-        # Refused because of a form beside it that another worker's then took the place of: look again.
-        left = {n: form for n, form in left.items() if getattr(outcomes[n], "submission_id", None) in lost}
+        lost = _lost(outcomes, ready)
+        left = {n: form for n, form in left.items() if _gave_way_to(outcomes[n]) in lost}
+        if not left:
+            break
     told: list[dict[int, Outcome]] = [{} for _ in calls]
     for number, (call, index) in enumerate(places):
         told[call][index] = outcomes[number]
     return told
+
+
+def _lost(outcomes: Mapping[int, Outcome], ready: Mapping[int, Prepared]) -> set[str]:
+    """Name the forms that had a place in an attempt, and in the end another worker's form took it."""
+    stored = {str(one.submission.submission_id) for one in outcomes.values() if isinstance(one, Recorded)}
+    return {str(form.submission_id) for form in ready.values() if form.entry.submission_id is None} - stored
+
+
+def _gave_way_to(outcome: Outcome) -> str | None:
+    return outcome.submission_id if isinstance(outcome, SessionAlreadyRated | SourceConflict) else None
 
 
 async def _store(runtime: Runtime, ready: Mapping[int, Prepared]) -> dict[int, Outcome]:
