@@ -38,21 +38,22 @@ def differences(clinic: Clinic) -> list[str]:
         return all_of(submissions), all_of(scores), all_of(assessments)
 
     forms, stored_scores, stored_assessments = clinic.service.read(tables)
-    told = {row.submission_id: row for row in sorted(stored_assessments, key=lambda row: int(row.revision))}
+    newest = {row.submission_id: row for row in sorted(stored_assessments, key=lambda row: int(row.revision))}
     episodes: dict[tuple[UUID, UUID], list[AnyRow]] = defaultdict(list)
     found = _scores_differ(forms, stored_scores, catalog)
     for row in sorted(forms, key=_place):
         if row.current:
             episodes[row.client_id, row.episode_id].append(row)
     for (client, episode), rows in episodes.items():
-        found += _changes_differ(rows, told, catalog) + _stages_differ(rows, told)
+        found += _changes_differ(rows, newest, catalog) + _stages_differ(rows, newest)
         query = f"/v1/clients/{client}/%s?episode_id={episode}"
-        if _stage_in(clinic.get(query % "stage").json()) != _stage_of(rows, catalog):
-            found.append(f"/stage of {episode}")
-        if _lines_in(clinic.get(query % "progress").json()) != _lines_of(rows, catalog):
-            found.append(f"/progress of {episode}")
-        if _points_in(clinic.get(query % "trajectory").json()) != _points_of(rows, catalog):
-            found.append(f"/trajectory of {episode}")
+        told = {part: clinic.get(query % part).json() for part in ("stage", "progress", "trajectory")}
+        for part, said, folded in (
+            ("stage", _stage_in(told["stage"]), _stage_of(rows, catalog)),
+            ("progress", _lines_in(told["progress"]), _lines_of(rows, catalog)),
+            ("trajectory", _points_in(told["trajectory"]), _points_of(rows, catalog)),
+        ):
+            found += [f"/{part} of {episode}"] if said != folded else []
     return found
 
 
