@@ -184,7 +184,7 @@ def test_a_key_may_be_bound_to_a_reference_of_a_system(clinic: Clinic) -> None:
 
 
 def test_two_phones_with_the_same_key_text_do_not_meet(clinic: Clinic) -> None:
-    """One application, one Idempotency-Key, two bound keys and an unbound one: three forms, each with its own replay."""
+    """One application, one Idempotency-Key, two bound keys and one unbound: three forms, each with its own replay."""
     phones = {ref: clinic.bound("client", ref) for ref in ("mrn-1", "mrn-2")} | {"mrn-3": clinic}
     first = {ref: phone.post(form(client_ref=ref), key="k") for ref, phone in phones.items()}
     assert {answer.status_code for answer in first.values()} == {201}
