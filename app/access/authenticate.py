@@ -22,7 +22,11 @@ async def authenticate(runtime: Runtime, credential: str) -> Caller:
     """
     key = parse_api_key(credential)
     row = await runtime.lanes.run(
-        "keys", key.organisation, key.key_id, partial(_find, runtime, key.organisation), most=500
+        "keys",
+        key.key_id,
+        partial(_find, runtime, organisation=key.organisation),
+        organisation=key.organisation,
+        most=500,
     )
     expected = runtime.keys.api_key(key.secret, organisation=key.organisation, key_id=key.key_id)
     if row is None or not hmac.compare_digest(row.digest, expected):
@@ -36,7 +40,7 @@ async def authenticate(runtime: Runtime, credential: str) -> Caller:
     )
 
 
-async def _find(runtime: Runtime, organisation: UUID, key_ids: Sequence[UUID]) -> list[AnyRow | None]:
+async def _find(runtime: Runtime, key_ids: Sequence[UUID], *, organisation: UUID) -> list[AnyRow | None]:
     """Look up the keys of all requests that wait, in one statement that began after they came."""
     wanted = set(key_ids)
     found = await runtime.database.read(lambda c: store.find_live_keys(c, wanted, organisation=organisation))

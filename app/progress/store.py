@@ -54,15 +54,15 @@ async def find_episode(runtime: Runtime, caller: Caller, *, client_id: UUID, epi
 
     Requests that wait for the database share the next look-up.
     """
-    look_up = partial(_list_episodes, runtime, caller.organisation)
-    for episode in await runtime.lanes.run("episodes", caller.organisation, client_id, look_up, most=64):
+    look_up = partial(_list_episodes, runtime, organisation=caller.organisation)
+    for episode in await runtime.lanes.run("episodes", client_id, look_up, organisation=caller.organisation, most=64):
         may_see = caller.may_see(client_id=episode.client_id, therapist_id=episode.therapist_id)
         if may_see and episode_id in {None, episode.episode_id}:
             return episode
     raise NotFound
 
 
-async def _list_episodes(runtime: Runtime, organisation: UUID, client_ids: Sequence[UUID]) -> list[list[AnyRow]]:
+async def _list_episodes(runtime: Runtime, client_ids: Sequence[UUID], *, organisation: UUID) -> list[list[AnyRow]]:
     wanted = set(client_ids)
     found = await runtime.database.read(lambda c: list_episodes(c, wanted, organisation=organisation))
     return [found[client_id] for client_id in client_ids]

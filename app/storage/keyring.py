@@ -65,7 +65,7 @@ def open_keyring(folder: Path, *, make: bool) -> KeyRing:
 
 
 def _digest(key: bytes, *parts: str, organisation: UUID) -> bytes:
-    return hmac.digest(_own(key, organisation), _spell(parts).encode(), "sha256")
+    return hmac.digest(_own(key, organisation=organisation), _spell(parts).encode(), "sha256")
 
 
 @lru_cache(maxsize=16)
@@ -74,7 +74,7 @@ def _key_id(key: bytes) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _own(key: bytes, organisation: UUID) -> bytes:
+def _own(key: bytes, *, organisation: UUID) -> bytes:
     """Derive an organisation's own key."""
     return hmac.digest(key, organisation.bytes, "sha256")
 

@@ -72,7 +72,7 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[tuple[str, UUID], Lane[Any, Any]] = {}
 
-    async def run(self, name: str, organisation: UUID, item: Item, work: Work[Item, Result], *, most: int) -> Result:
+    async def run(self, name: str, item: Item, work: Work[Item, Result], *, organisation: UUID, most: int) -> Result:
         """Have an item worked on; everybody who uses a name brings the same work."""
         key = (name, organisation)
         lane: Lane[Item, Result] = self._lanes.setdefault(key, Lane(work, most=most))

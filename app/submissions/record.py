@@ -33,7 +33,11 @@ async def record(runtime: Runtime, caller: Caller, entries: Sequence[Entry]) -> 
     if ready:
         async with runtime.flights.hold(form.key for form in ready.values()):
             outcomes |= await runtime.lanes.run(
-                "record", caller.organisation, ready, partial(_record_together, runtime), most=CALLS_TOGETHER
+                "record",
+                ready,
+                partial(_record_together, runtime),
+                organisation=caller.organisation,
+                most=CALLS_TOGETHER,
             )
     return [outcomes[index] for index in range(len(entries))]
 

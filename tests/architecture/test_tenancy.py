@@ -42,11 +42,44 @@ def test_the_organisation_is_passed_by_keyword() -> None:
         "def change(c):\n    c.execute(update(episodes).values(ending='x'))",
         "def add(c):\n    c.execute(insert(clients).values(client_id=1))",
         "def people(c, table: Table):\n    return select(table.c.x).where(table.c.y == 1)",
+        "_FIND = select(clients.c.client_id).where(clients.c.reference == bindparam('digest'))",
+        (
+            "_FIND = select(scores).join(submissions, scores.c.x == submissions.c.x)"
+            ".where(scores.c.organisation_id == bindparam('organisation'))"
+        ),
+        "_FIND: Select = select(clients)",
+        "class Store:\n    find = select(clients)",
+        "_CHANGES = {'episodes': update(episodes).where(episodes.c.episode_id == bindparam('id'))}",
+        "_DROP = delete(events)",
+        "_ADD = insert(clients).values(client_id=bindparam('id'))",
+        "def find(c):\n    rows = clients.c\n    return select(rows.client_id).where(rows.reference == 1)",
+        (
+            "_ALL = union_all(*[select(rows.x).where(rows.x == 1) for rows in (clients.c, therapists.c)], "
+            "select(clients).where(clients.c.organisation_id == 1))"
+        ),
     ],
 )
 def test_the_rule_finds_a_statement_without_an_organisation(source: str) -> None:
-    """Planted faults: a read, a join bound on one side, a delete, an update, an insert, a table argument."""
+    """Planted faults: a read, a join bound on one side, a delete, an update, an insert, a table by another name.
+
+    In functions, and in constants of a module or a class.
+    """
     assert faults(source, TABLES)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "_FIND = select(clients).where(clients.c.organisation_id == bindparam('organisation'))",
+        "def find(c):\n    rows = clients.c\n    return select(rows.x).where(rows.organisation_id == 1)",
+        "_ALL = [select(rows.x).where(rows.organisation_id == 1) for rows in (clients.c, therapists.c)]",
+        "def add(c, organisation):\n    c.execute(insert(events), [event_row(1, organisation=organisation)])",
+        "WRITTEN = (clients, therapists)",
+    ],
+)
+def test_the_rule_lets_a_bound_statement_be(source: str) -> None:
+    """A constant with its organisation, a table by another name, rows that are made with it, and no statement."""
+    assert faults(source, TABLES) == []
 
 
 def test_exemptions_still_exist() -> None:
