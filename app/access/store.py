@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from app.storage.dialects import in_both
 from app.storage.keyring import Keyed
 from app.storage.tables import (
     api_keys,
@@ -146,32 +147,35 @@ def revoke_key(connection: Connection, *, organisation: UUID, key_id: UUID, revo
     return result.rowcount == 1
 
 
-_LIVE_KEYS = (
-    select(
-        api_keys.c.organisation_id,
-        api_keys.c.key_id,
-        api_keys.c.digest,
-        api_keys.c.client_id,
-        api_keys.c.therapist_id,
-        applications.c.application_id,
-        applications.c.scopes,
-    )
-    .join(
-        applications,
-        (applications.c.organisation_id == api_keys.c.organisation_id)
-        & (applications.c.application_id == api_keys.c.application_id),
-    )
-    .where(
-        api_keys.c.organisation_id == bindparam("organisation"),
-        api_keys.c.key_id.in_(bindparam("key_ids", expanding=True)),
-        api_keys.c.revoked_at.is_(None),
+_LIVE_KEYS = in_both(
+    lambda among: (
+        select(
+            api_keys.c.organisation_id,
+            api_keys.c.key_id,
+            api_keys.c.digest,
+            api_keys.c.client_id,
+            api_keys.c.therapist_id,
+            applications.c.application_id,
+            applications.c.scopes,
+        )
+        .join(
+            applications,
+            (applications.c.organisation_id == api_keys.c.organisation_id)
+            & (applications.c.application_id == api_keys.c.application_id),
+        )
+        .where(
+            api_keys.c.organisation_id == bindparam("organisation"),
+            among(api_keys.c.key_id, "key_ids"),
+            api_keys.c.revoked_at.is_(None),
+        )
     )
 )
 
 
 def find_live_keys(connection: Connection, key_ids: Collection[UUID], *, organisation: UUID) -> dict[UUID, AnyRow]:
     """Return live keys' digests with what they open, and their applications with the scopes."""
-    rows = connection.execute(_LIVE_KEYS, {"organisation": organisation, "key_ids": list(key_ids)})
+    sent = {"organisation": organisation, "key_ids": list(key_ids)}
+    rows = connection.execute(_LIVE_KEYS[connection.dialect.name], sent)
     return {row.key_id: row for row in rows}
 
 

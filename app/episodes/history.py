@@ -12,6 +12,7 @@ from app.episodes.course import CourseForm, CourseState, StoredScore, rebuild
 from app.instruments.catalog import Catalog
 from app.instruments.model import Answer, InstrumentKey, InstrumentRef, ItemId, answer_from_document
 from app.scoring.score import AnyScore, NotScored, Score
+from app.storage.dialects import in_both
 from app.storage.documents import from_document
 from app.storage.tables import scores, submissions
 from app.storage.types import AnyRow
@@ -41,13 +42,12 @@ _FORMS = (
     )
     .order_by(submissions.c.session_number, submissions.c.submission_id)
 )
-_SCORES = (
-    select(scores)
-    .where(
-        scores.c.organisation_id == bindparam("organisation"),
-        scores.c.submission_id.in_(bindparam("ids", expanding=True)),
+_SCORES = in_both(
+    lambda among: (
+        select(scores)
+        .where(scores.c.organisation_id == bindparam("organisation"), among(scores.c.submission_id, "ids"))
+        .order_by(scores.c.submission_id, scores.c.position)
     )
-    .order_by(scores.c.submission_id, scores.c.position)
 )
 
 
@@ -64,7 +64,9 @@ def read_scores(
 ) -> dict[UUID, tuple[StoredScore, ...]]:
     """Read the scores of some forms, in the order of their definitions."""
     found: dict[UUID, list[StoredScore]] = {submission_id: [] for submission_id in submission_ids}
-    for row in connection.execute(_SCORES, {"organisation": organisation, "ids": list(submission_ids)}):
+    for row in connection.execute(
+        _SCORES[connection.dialect.name], {"organisation": organisation, "ids": list(submission_ids)}
+    ):
         found[row.submission_id].append(StoredScore(score_id=row.score_id, score=_score(row)))
     return {submission_id: tuple(rows) for submission_id, rows in found.items()}
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, bindparam, select
 
 from app.errors import EpisodeTherapistMismatch
+from app.storage.dialects import in_both
 from app.storage.keyring import Keyed
 from app.storage.tables import clients, episodes
 from app.storage.types import AnyRow
@@ -54,32 +55,22 @@ class Episode:
         return at_the_end or sitting.completed_at <= self.ended_at
 
 
-_LOCK = (
-    select(episodes)
-    .where(
-        episodes.c.organisation_id == bindparam("organisation"),
-        or_(
-            episodes.c.client_id.in_(bindparam("client_ids", expanding=True)),
-            episodes.c.episode_id.in_(bindparam("episode_ids", expanding=True)),
-        ),
+_LOCK = in_both(
+    lambda among: (
+        select(episodes)
+        .where(episodes.c.organisation_id == bindparam("organisation"), among(episodes.c.client_id, "client_ids"))
+        .order_by(episodes.c.episode_id)
+        .with_for_update()
     )
-    .order_by(episodes.c.episode_id)
-    .with_for_update()
 )
 
 
-def lock_episodes(
-    connection: Connection,
-    *,
-    client_ids: Collection[UUID],
-    episode_ids: Collection[UUID] = (),
-    organisation: UUID,
-) -> list[AnyRow]:
-    """Lock all episodes of some clients, and some more, in the order of their ids: workers on one series queue up."""
-    if not client_ids and not episode_ids:
+def lock_episodes(connection: Connection, client_ids: Collection[UUID], *, organisation: UUID) -> list[AnyRow]:
+    """Lock all episodes of some clients in the order of their ids, so that workers on one series queue up."""
+    if not client_ids:
         return []
-    sent = {"organisation": organisation, "client_ids": list(client_ids), "episode_ids": list(episode_ids)}
-    return list(connection.execute(_LOCK, sent))
+    sent = {"organisation": organisation, "client_ids": list(client_ids)}
+    return list(connection.execute(_LOCK[connection.dialect.name], sent))
 
 
 def choose(found: Iterable[Episode], sitting: Sitting, *, therapist_id: UUID) -> Episode | None:
@@ -120,13 +111,12 @@ def find_client(connection: Connection, reference: Keyed, *, organisation: UUID)
     return found
 
 
-_OF_CLIENTS = (
-    select(episodes)
-    .where(
-        episodes.c.organisation_id == bindparam("organisation"),
-        episodes.c.client_id.in_(bindparam("client_ids", expanding=True)),
+_OF_CLIENTS = in_both(
+    lambda among: (
+        select(episodes)
+        .where(episodes.c.organisation_id == bindparam("organisation"), among(episodes.c.client_id, "client_ids"))
+        .order_by(episodes.c.opened_at.desc(), episodes.c.episode_id.desc())
     )
-    .order_by(episodes.c.opened_at.desc(), episodes.c.episode_id.desc())
 )
 
 
@@ -135,6 +125,7 @@ def list_episodes(
 ) -> dict[UUID, list[AnyRow]]:
     """List the episodes of some clients, the latest first."""
     found: dict[UUID, list[AnyRow]] = {client_id: [] for client_id in client_ids}
-    for row in connection.execute(_OF_CLIENTS, {"organisation": organisation, "client_ids": list(client_ids)}):
+    sent = {"organisation": organisation, "client_ids": list(client_ids)}
+    for row in connection.execute(_OF_CLIENTS[connection.dialect.name], sent):
         found[row.client_id].append(row)
     return found

@@ -192,7 +192,6 @@ submissions = Table(
         sqlite_where=text("supersedes IS NOT NULL"),
         postgresql_where=text("supersedes IS NOT NULL"),
     ),
-    Index("ix_submissions_client", "organisation_id", "client_id"),
 )
 
 # The sender's own ids of forms. A form may have several: the same one sent by two systems.

@@ -20,6 +20,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from app.storage.dialects import Among, in_both
 from app.storage.keyring import Keyed
 from app.storage.tables import clients, idempotency_keys, sources, therapists
 
@@ -71,7 +72,7 @@ def find(connection: Connection, wanted: Wanted, *, organisation: UUID) -> Found
         sent[name] = [reference.digest for reference in references]
         sent[f"{name}_keys"] = _key_ids(references)
     found = Found()
-    for row in connection.execute(_FIND, sent):
+    for row in connection.execute(_FIND[connection.dialect.name], sent):
         if row.kind == "key":
             found.keys[row.digest] = BoundKey(
                 submission_id=row.id, fingerprint=row.fingerprint, created=bool(row.created)
@@ -87,7 +88,7 @@ def _key_ids(references: Iterable[Keyed]) -> list[str]:
     return sorted({reference.key_id for reference in references})
 
 
-def _statement() -> CompoundSelect[tuple[str, bytes, UUID, bytes, bool]]:
+def _statement(among: Among) -> CompoundSelect[tuple[str, bytes, UUID, bytes, bool]]:
     none = cast(null(), LargeBinary).label("fingerprint"), cast(null(), Boolean).label("created")
     keys = idempotency_keys.c
     bound = select(
@@ -98,17 +99,17 @@ def _statement() -> CompoundSelect[tuple[str, bytes, UUID, bytes, bool]]:
         keys.created.label("created"),
     ).where(
         keys.organisation_id == bindparam("organisation", type_=Uuid),
-        keys.application_id.in_(bindparam("applications", expanding=True)),
-        keys.route.in_(bindparam("routes", expanding=True)),
-        keys.key.in_(bindparam("keys", expanding=True)),
+        among(keys.application_id, "applications"),
+        among(keys.route, "routes"),
+        among(keys.key, "keys"),
     )
     people = [
         select(
             literal_column(f"'{kind}'").label("kind"), columns[digest].label("digest"), columns[name].label("id"), *none
         ).where(
             columns.organisation_id == bindparam("organisation", type_=Uuid),
-            columns[f"{digest}_key"].in_(bindparam(f"{kind}s_keys", expanding=True)),
-            columns[digest].in_(bindparam(f"{kind}s", expanding=True)),
+            among(columns[f"{digest}_key"], f"{kind}s_keys"),
+            among(columns[digest], f"{kind}s"),
         )
         for kind, columns, digest, name in (
             ("source", sources.c, "source", "submission_id"),
@@ -119,4 +120,4 @@ def _statement() -> CompoundSelect[tuple[str, bytes, UUID, bytes, bool]]:
     return union_all(bound, *people)
 
 
-_FIND = _statement()
+_FIND = in_both(_statement)

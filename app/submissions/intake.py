@@ -227,7 +227,7 @@ class Intake:
         known = self._people.found.clients
         clients = {known[f.sitting.client.digest] for f in fresh.values() if f.sitting.client.digest in known}
         clients |= {target.client_id for target in self._targets.values()}
-        for row in lock_episodes(self._connection, client_ids=clients, organisation=self._organisation):
+        for row in lock_episodes(self._connection, clients, organisation=self._organisation):
             self._episodes.of(row.client_id).append(
                 OpenEpisode(
                     self._connection,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from app.instruments.model import answer_document
 from app.scoring.score import NotScored, Score
 from app.stages.panel import StagePanel
 from app.stages.recommend import Recommendation
+from app.storage.dialects import Among, in_both
 from app.storage.documents import from_document
 from app.storage.tables import assessments, submissions, withdrawals
 from app.storage.types import AnyRow
@@ -123,23 +125,23 @@ def assessment_row(revision: Revision, *, organisation: UUID) -> dict[str, Any]:
     }
 
 
-_NO_LONGER_CURRENT = (
-    update(submissions)
-    .where(
-        submissions.c.organisation_id == bindparam("organisation"),
-        submissions.c.submission_id.in_(bindparam("ids", expanding=True)),
+_NO_LONGER_CURRENT = in_both(
+    lambda among: (
+        update(submissions)
+        .where(submissions.c.organisation_id == bindparam("organisation"), among(submissions.c.submission_id, "ids"))
+        .values(current=False)
     )
-    .values(current=False)
 )
 
 
 def retire(connection: Connection, submission_ids: Collection[UUID], *, organisation: UUID) -> None:
     """Free the places of forms that are superseded or withdrawn."""
     if submission_ids:
-        connection.execute(_NO_LONGER_CURRENT, {"organisation": organisation, "ids": list(submission_ids)})
+        sent = {"organisation": organisation, "ids": list(submission_ids)}
+        connection.execute(_NO_LONGER_CURRENT[connection.dialect.name], sent)
 
 
-def _loading(*, first: bool) -> Any:
+def _loading(among: Among, *, first: bool) -> Any:
     """Select forms with the assessment that was answered first, or with the latest one."""
     newest = (
         select(func.max(assessments.c.revision))
@@ -167,12 +169,12 @@ def _loading(*, first: bool) -> Any:
         )
         .where(
             submissions.c.organisation_id == bindparam("organisation"),
-            submissions.c.submission_id.in_(bindparam("ids", expanding=True)),
+            among(submissions.c.submission_id, "ids"),
         )
     )
 
 
-_FIRST, _LATEST = _loading(first=True), _loading(first=False)
+_FIRST, _LATEST = in_both(partial(_loading, first=True)), in_both(partial(_loading, first=False))
 
 
 def load(
@@ -182,14 +184,15 @@ def load(
     if not submission_ids:
         return {}
     sent = {"organisation": organisation, "ids": list(submission_ids)}
-    forms = connection.execute(_FIRST if first else _LATEST, sent).all()
+    forms = connection.execute((_FIRST if first else _LATEST)[connection.dialect.name], sent).all()
     found = read_scores(connection, submission_ids, organisation=organisation)
     return {row.submission_id: _stored(row, found[row.submission_id]) for row in forms}
 
 
-_ASSESSED = select(assessments).where(
-    assessments.c.organisation_id == bindparam("organisation"),
-    assessments.c.submission_id.in_(bindparam("ids", expanding=True)),
+_ASSESSED = in_both(
+    lambda among: select(assessments).where(
+        assessments.c.organisation_id == bindparam("organisation"), among(assessments.c.submission_id, "ids")
+    )
 )
 
 
@@ -200,7 +203,7 @@ def read_assessments(
     newest: dict[UUID, AnyRow] = {}
     if submission_ids:
         sent = {"organisation": organisation, "ids": list(submission_ids)}
-        for row in connection.execute(_ASSESSED, sent):
+        for row in connection.execute(_ASSESSED[connection.dialect.name], sent):
             if row.submission_id not in newest or newest[row.submission_id].revision < row.revision:
                 newest[row.submission_id] = row
     return {submission_id: (row.revision, _assessment(row)) for submission_id, row in newest.items()}

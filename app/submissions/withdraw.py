@@ -96,7 +96,7 @@ class _Withdrawal:
         return target
 
     def _episode(self, target: StoredSubmission) -> OpenEpisode:
-        rows = lock_episodes(self._connection, client_ids=[target.client_id], organisation=self._organisation)
+        rows = lock_episodes(self._connection, [target.client_id], organisation=self._organisation)
         row = next(row for row in rows if row.episode_id == target.episode_id)
         episode = OpenEpisode(
             self._connection, self._runtime.catalog, episode_from(row), row, organisation=self._organisation

@@ -47,6 +47,9 @@ def upgrade() -> None:
             name, "submissions", columns, unique=True, sqlite_where=sa.text(where), postgresql_where=sa.text(where)
         )
     op.drop_index("ix_scores_series", "scores")
+    # On a table that was empty when it was planned, PostgreSQL checks foreign keys by any index that begins with the
+    # organisation, and so reads all of its forms for each score: only the primary key may be in the running.
+    op.drop_index("ix_submissions_client", "submissions")
     _create_withdrawals()
     _copy_assessments()
 
@@ -168,6 +171,7 @@ def downgrade() -> None:
         batch.create_unique_constraint("uq_submissions_one_form_per_place", PLACE)
         batch.create_unique_constraint(SOURCE, ["organisation_id", "source_key", "source"])
     op.create_index("ix_scores_series", "scores", SERIES)
+    op.create_index("ix_submissions_client", "submissions", ["organisation_id", "client_id"])
     op.drop_column("api_keys", "therapist_id")
     op.drop_column("api_keys", "client_id")
     op.drop_column("episodes", "course")
