@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from alembic import context
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.storage.database import sqlite_engine
@@ -23,6 +23,17 @@ def _migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
+def _migrate_sqlite(url: URL) -> None:
+    """Migrate a file; a table that is made anew is dropped in between, so foreign keys are checked at the end."""
+    engine = sqlite_engine(url, begin="BEGIN IMMEDIATE")
+    event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA foreign_keys=OFF"))
+    with engine.begin() as connection:
+        _migrate(connection)
+        if lost := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+            raise RuntimeError(f"the migration would lose what {len(lost)} rows refer to")
+    engine.dispose()
+
+
 async def _migrate_postgres(url: URL) -> None:
     engine = create_async_engine(url)
     async with engine.begin() as connection:
@@ -34,10 +45,7 @@ def run() -> None:
     """Run the migrations on the database of the configuration, in one transaction."""
     url: URL = context.config.attributes["url"]
     if url.get_backend_name() == "sqlite":
-        engine = sqlite_engine(url, begin="BEGIN IMMEDIATE")
-        with engine.begin() as connection:
-            _migrate(connection)
-        engine.dispose()
+        _migrate_sqlite(url)
     else:
         asyncio.run(_migrate_postgres(url))
 

@@ -3,10 +3,12 @@
 Why: a correction supersedes, so only one *current* form holds a place; an answer that was given stays readable when a
 late form changes what is said (revision 1 is what was answered); a form may have several ids of its senders; an episode
 keeps the state that its next form builds on (`course`, made from the forms at the next one where it is null); a key may
-open one client or one therapist only.
+open one client or one therapist only. Of a recommendation its id, the catalogue's version and its reasons are kept; the
+words stand in the catalogue, in every language (all ids written before are in version 1.0.0).
 Lock risk: rewrites submissions and assessments on SQLite; on PostgreSQL two new indexes on submissions and a copy of
 assessments, each under an exclusive lock: migrate in a quiet hour.
-Downgrade: loses corrections, withdrawals, later revisions and all but one source of a form; the first answers stay.
+Downgrade: loses corrections, withdrawals, later revisions, all but one source of a form and the recommendations, whose
+words the older version kept in each row; the first answers stay otherwise.
 """
 
 from __future__ import annotations
@@ -119,6 +121,21 @@ def _set_aside() -> None:
         op.execute("ALTER TABLE assessments_before DROP CONSTRAINT fk_assessments_submissions")
 
 
+def _without_words() -> str:
+    """Select what is kept of recommendations: id, catalogue and reasons."""
+    if op.get_bind().dialect.name == "postgresql":
+        return (
+            "(SELECT coalesce(jsonb_agg(jsonb_build_object('id', r -> 'id', 'catalogue', "
+            "coalesce(r ->> 'catalogue', '1.0.0'), 'because', r -> 'because') ORDER BY place), '[]') "
+            "FROM jsonb_array_elements(a.recommendations) WITH ORDINALITY AS one (r, place))"
+        )
+    return (
+        "(SELECT coalesce(json_group_array(json_object('id', json_extract(value, '$.id'), 'catalogue', "
+        "coalesce(json_extract(value, '$.catalogue'), '1.0.0'), 'because', json_extract(value, '$.because'))), '[]') "
+        "FROM (SELECT value FROM json_each(a.recommendations) ORDER BY key))"
+    )
+
+
 def _copy_assessments() -> None:
     _set_aside()
     _assessments(
@@ -129,32 +146,29 @@ def _copy_assessments() -> None:
         key=["organisation_id", "submission_id", "revision"],
     )
     op.execute(
-        "INSERT INTO assessments (organisation_id, submission_id, revision, made_at, recomputed_later_sessions, "
+        "INSERT INTO assessments "  # noqa: S608 - our own expression
+        "(organisation_id, submission_id, revision, made_at, recomputed_later_sessions, "
         "change, signals, stage, recommendations) "
         "SELECT a.organisation_id, a.submission_id, 1, s.received_at, 0, a.change, a.signals, a.stage, "
-        "a.recommendations FROM assessments_before a JOIN submissions s "
+        f"{_without_words()} FROM assessments_before a JOIN submissions s "
         "ON s.organisation_id = a.organisation_id AND s.submission_id = a.submission_id"
     )
     op.drop_table("assessments_before")
 
 
 def downgrade() -> None:
-    op.execute(
-        "DELETE FROM scores WHERE submission_id IN (SELECT submission_id FROM submissions WHERE NOT current)"
-    )
+    op.execute("DELETE FROM scores WHERE submission_id IN (SELECT submission_id FROM submissions WHERE NOT current)")
     _set_aside()
     _assessments(key=["organisation_id", "submission_id"])
     op.execute(
         "INSERT INTO assessments (organisation_id, submission_id, change, signals, stage, recommendations) "
-        "SELECT a.organisation_id, a.submission_id, a.change, a.signals, a.stage, a.recommendations "
+        "SELECT a.organisation_id, a.submission_id, a.change, a.signals, a.stage, '[]' "
         "FROM assessments_before a JOIN submissions s ON s.organisation_id = a.organisation_id "
         "AND s.submission_id = a.submission_id WHERE a.revision = 1 AND s.current"
     )
     op.drop_table("assessments_before")
     op.drop_table("withdrawals")
-    op.execute(
-        "DELETE FROM sources WHERE submission_id IN (SELECT submission_id FROM submissions WHERE NOT current)"
-    )
+    op.execute("DELETE FROM sources WHERE submission_id IN (SELECT submission_id FROM submissions WHERE NOT current)")
     op.drop_index("uq_submissions_superseded_once", "submissions")
     op.drop_index("uq_submissions_one_form_per_place", "submissions")
     op.add_column("submissions", sa.Column("source_key", sa.String(length=16), nullable=True))

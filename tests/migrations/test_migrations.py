@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from anyio.from_thread import BlockingPortal
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, bindparam, inspect, text
 
 from app.storage.database import open_database
 from app.storage.migrate import current, downgrade, head, is_current, upgrade
 from app.storage.tables import metadata
-from tests.harness import Service, form, make_postgres_database
+from app.storage.types import Document
+from tests.harness import ANSWERS, Clinic, Service, form, make_postgres_database
+from tests.usecases.histories import check_rebuild
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -40,16 +44,42 @@ def looked_up(url: str, work: Callable[[Connection], Any]) -> Any:
     return asyncio.run(read())
 
 
+def written(url: str, statement: str, **values: str) -> int:
+    """Run a write on a database by its URL, and return the number of rows."""
+
+    async def write() -> int:
+        database = open_database(url)
+        try:
+            documents = [bindparam(name, type_=Document) for name in values]
+            ready = text(statement).bindparams(*documents)
+            sent = {name: json.loads(value) for name, value in values.items()}
+            return await database.write(lambda c: c.execute(ready, sent).rowcount)
+        finally:
+            await database.close()
+
+    return asyncio.run(write())
+
+
 @pytest.fixture
 def filled(own_url: str, portal: BlockingPortal, tmp_path: Path) -> str:
     """A database with rows in every table."""
     with Service.start(own_url, portal, secrets=tmp_path / "secrets") as service:
         clinic = service.clinic()
-        clinic.recorded(form())
+        fill(clinic)
         portal.call(lambda: _enable(service, clinic.organisation))
         counts = {name: count for name, count in clinic.counts().items() if count == 0}
         assert counts == {}
     return own_url
+
+
+def fill(clinic: Clinic) -> None:
+    """Record forms with a source, and let corrections and withdrawals take place: also of a form that has scores."""
+    made = [clinic.recorded(form(session_number=n, source={"system": "s", "id": str(n)})) for n in (1, 2, 3)]
+    corrected = clinic.correct(made[1]["id"], form(session_number=2, answers={**ANSWERS, "1": 1}))
+    assert clinic.withdraw(corrected.json()["id"]).status_code == 201
+    assert clinic.correct(made[2]["id"], form(session_number=4)).status_code == 201
+    other = clinic.recorded(form(session_number=1, client_ref="mrn-2", source={"system": "s", "id": "other"}))
+    assert clinic.post(form(client_ref="mrn-2", source={"system": "s", "id": "again"})).json()["id"] == other["id"]
 
 
 async def _enable(service: Service, organisation: Any) -> None:
@@ -79,6 +109,72 @@ def test_down_and_up_again_on_filled_tables(filled: str) -> None:
     upgrade(filled)
     names = looked_up(filled, lambda c: inspect(c).get_table_names())
     assert set(names) == {*metadata.tables, "alembic_version"}
+
+
+OLD_WORDS = [
+    {
+        "id": "exploring_the_problem.check_understanding", "practice": "offer_empathy", "title": "A title",
+        "text": "A text", "evidence": "design", "source": "A source", "review_after_sessions": 1,
+        "because": [{
+            "rule": "stage.exploring_the_problem", "component": None, "items": [], "value": 0.83, "threshold": 0.5,
+        }],
+    },
+    {
+        "id": "ending.planned.goals_for_after", "practice": "agree_goals_and_tasks", "title": "Another",
+        "text": "A text", "evidence": "design", "source": "A source", "review_after_sessions": 2,
+        "because": [{
+            "rule": "ending.planned", "component": "total", "items": ["1", "2"], "value": 2.0, "threshold": None,
+        }],
+    },
+]  # fmt: skip
+
+
+def test_a_database_of_the_version_before_is_read_and_built_on(
+    own_url: str, portal: BlockingPortal, tmp_path: Path
+) -> None:
+    """Forms of before are replayed and read, their recommendations with the catalogue's words, and the next builds on.
+
+    Sources are found again, and what the next form is told is what a rebuild of all forms tells.
+    """
+    source = {"system": "s", "id": "1"}
+    with Service.start(own_url, portal, secrets=tmp_path / "secrets") as service:
+        clinic = service.clinic()
+        first = clinic.post(form(session_number=1, source=source), key="k").json()
+        second = clinic.recorded(form(session_number=2, client_ref="mrn-1042"))
+    downgrade(own_url, revision="20261122")
+    assert written(own_url, "UPDATE assessments SET recommendations = :words", words=json.dumps(OLD_WORDS)) == 2
+    upgrade(own_url)
+    with Service.start(own_url, portal, secrets=tmp_path / "secrets") as service:
+        clinic = replace(clinic, service=service)
+        again = clinic.post(form(session_number=1, source=source), key="k").json()
+        told = clinic.read_back(second["id"])
+        for one in (again, told):
+            assert [r["id"] for r in one["recommendations"]] == [old["id"] for old in OLD_WORDS]
+            assert one["recommendations"][0]["because"][0]["value"] == 0.83
+            assert one["recommendations"][1]["title"] not in {"", "Another"}
+        assert {**again, "recommendations": []} == {**first, "recommendations": []}
+        assert clinic.post(form(session_number=1, source=source)).json()["id"] == first["id"]
+        third = clinic.recorded(form(session_number=3))
+        assert (third["episode_id"], third["change"]["total"]["since_previous"]["session_number"]) == (
+            first["episode_id"], 2,
+        )  # fmt: skip
+        progress = clinic.get(f"/v1/clients/{first['client_id']}/progress").json()
+        assert progress["series"][0]["sessions"] == [1, 2, 3]
+        late = clinic.correct(first["id"], form(session_number=1, answers={**ANSWERS, "1": 1}))
+        assert late.json()["recomputed_later_sessions"] == 2
+        check_rebuild(clinic, "mrn-1042")
+
+
+def test_what_a_downgrade_keeps(filled: str, portal: BlockingPortal, tmp_path: Path) -> None:
+    """Of each place the form that counts, whole; superseded and withdrawn ones are gone, and one source of each."""
+    downgrade(filled, revision="20261122")
+    query = "SELECT count(*), count(source) FROM submissions"
+    assert looked_up(filled, lambda c: tuple(c.exec_driver_sql(query).one())) == (3, 2)
+    for table, each in (("scores", 11), ("assessments", 1)):
+        assert looked_up(filled, lambda c, t=table: c.exec_driver_sql(f"SELECT count(*) FROM {t}").scalar()) == 3 * each  # noqa: S608
+    upgrade(filled)
+    with Service.start(filled, portal, secrets=tmp_path / "secrets") as service:
+        assert service.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM sources").scalar()) == 2
 
 
 def test_migrating_twice_changes_nothing(own_url: str) -> None:
