@@ -73,7 +73,7 @@ def test_two_keys_at_most_are_alive(shell: Shell) -> None:
     application = make(shell, organisation)["application_id"]
     of_it = ("--org", organisation, "--app", application)
     second = shell.data("apps", "add-key", *of_it)
-    assert "an application has at most 2 keys alive: revoke one first" in shell.refused("apps", "add-key", *of_it)
+    assert "at most 2 keys for the same are alive: revoke one first" in shell.refused("apps", "add-key", *of_it)
     assert shell.run("apps", "revoke-key", second["key_id"], "--org", organisation).code == 0
     third = shell.run("apps", "add-key", *of_it)
     assert (third.code, len(KEY.findall(third.out))) == (0, 1)
@@ -116,3 +116,39 @@ def test_another_organisation_cannot_revoke_a_key(shell: Shell) -> None:
     other = shell.organisation()
     assert "there is no such thing" in shell.refused("apps", "revoke-key", made["key_id"], "--org", other)
     assert str(caller(shell, made["api_key"]).application) == made["application_id"]
+
+
+def test_a_key_may_open_one_client_or_one_therapist(shell: Shell) -> None:
+    """Such keys come beside the two of the application, name whom they open, and two of each may be alive."""
+    organisation = shell.organisation()
+    application = make(shell, organisation)["application_id"]
+    of_it = ("--org", organisation, "--app", application)
+    bound = {
+        option: [shell.data("apps", "add-key", *of_it, *option.split()) for _ in range(2)]
+        for option in ("--client-ref mrn-1", "--client-ref mrn-2", "--client-ref mrn-1 --system s", "--therapist-ref t")
+    }
+    opened = {
+        option: {(caller(shell, key["api_key"]).client_id, caller(shell, key["api_key"]).therapist_id) for key in keys}
+        for option, keys in bound.items()
+    }
+    assert [len(people) for people in opened.values()] == [1, 1, 1, 1]
+    assert len({next(iter(people)) for people in opened.values()}) == 4
+    ((client, therapist),) = opened["--client-ref mrn-1"]
+    assert (client is None, therapist) == (False, None)
+    assert "revoke one first" in shell.refused("apps", "add-key", *of_it, "--client-ref", "mrn-1")
+    assert shell.run("apps", "add-key", *of_it).code == 0
+    listed = {row["key_id"]: row for row in shell.data("apps", "keys", *of_it)}
+    first = listed[bound["--client-ref mrn-1"][0]["key_id"]]
+    assert (first["client_id"], first["therapist_id"]) == (str(client), None)
+    table = shell.run("apps", "keys", *of_it).out
+    assert f"client {client}" in table
+    assert "everything" in table
+    assert "mrn-1" not in table
+
+
+def test_a_key_opens_one_person_at_most(shell: Shell) -> None:
+    """A client and a therapist together are refused."""
+    organisation = shell.organisation()
+    of_it = ("--org", organisation, "--app", make(shell, organisation)["application_id"])
+    said = shell.refused("apps", "add-key", *of_it, "--client-ref", "a", "--therapist-ref", "b")
+    assert "one client or one therapist" in said
