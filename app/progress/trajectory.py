@@ -28,7 +28,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """All forms of one instrument by one rater, by session; `ranges` are those of the latest version."""
+    """All forms of one instrument by one rater, by session; `ranges` are those in which each was scored last."""
 
     instrument: str
     rater: str
@@ -61,7 +61,8 @@ def _series(rows: list[AnyRow]) -> Series:
     return Series(
         instrument=rows[0].instrument,
         rater=rows[0].rater,
-        ranges={row.component: (row.minimum, row.maximum) for row in rows},
+        ranges={row.component: (None, None) for row in rows}
+        | {row.component: (row.minimum, row.maximum) for row in rows if row.reason is None},
         points=tuple(_point(form) for form in forms),
     )
 

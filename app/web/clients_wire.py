@@ -246,7 +246,7 @@ def _point_out(point: Point, components: list[str]) -> PointOut:
     return PointOut(
         submission_id=point.submission_id,
         session_number=point.session_number,
-        session_date=point.session_date,
+        session_date=point.session_date and point.session_date.isoformat(),
         completed_at=point.completed_at,
         version=point.version,
         values=[point.values.get(key) for key in components],
