@@ -73,7 +73,7 @@ def test_every_answer_to_a_form_is_as_declared(clinic: Clinic) -> None:
     for made in [answer.json() for answer in answers if answer.status_code == 201 and answer.content]:
         client = f"/v1/clients/{made['client_id']}"
         reads = [f"{client}/progress", f"{client}/progress?fields=stage", f"{client}/stage"]
-        reads += [f"{client}/stage?episode_id={made['episode_id']}"]
+        reads += [f"{client}/stage?episode_id={made['episode_id']}", f"{client}/trajectory"]
         reads += [f"{client}/scores/{score['id']}/explanation" for score in made["scores"][::5]]
         answers += [clinic.get(path) for path in reads]
         answers.append(clinic.get(f"{client}/progress", headers={"If-None-Match": "*"}))
@@ -89,6 +89,65 @@ def test_every_form_that_is_read_back_is_as_declared(clinic: Clinic) -> None:
     ):
         answer = clinic.get(f"/v1/submissions/{clinic.recorded(sent)['id']}")
         assert (answer.status_code, CONTRACT.faults(answer)) == (200, [])
+
+
+def changed(clinic: Clinic) -> dict[str, httpx.Response]:
+    """Send every operation that changes a form, well and badly."""
+    made = [clinic.recorded(form(session_number=n, answers={**ANSWERS, "1": n})) for n in (1, 2, 3)]
+    ended = clinic.recorded(form(client_ref="mrn-2", reported={"ending": "planned"}))
+    clinic.recorded(form(client_ref="mrn-2", session_number=2))
+    path, own = f"/v1/submissions/{made[2]['id']}", str(uuid4())
+    phone = clinic.bound("client", "mrn-1042")
+    return {
+        "corrected": clinic.correct(made[0]["id"], form(), key="correct"),
+        "replayed": clinic.correct(made[0]["id"], form(), key="correct"),
+        "not current": clinic.correct(made[0]["id"], form()),
+        "differs": clinic.correct(made[1]["id"], form(client_ref="mrn-9")),
+        "absent": clinic.correct(ABSENT, form()),
+        "no key": clinic.request("POST", f"{path}/corrections", json=form()),
+        "withdrawn": clinic.withdraw(made[1]["id"]),
+        "again": clinic.withdraw(made[1]["id"]),
+        "superseded": clinic.withdraw(made[0]["id"]),
+        "no reason": clinic.withdraw(made[2]["id"], reason=""),
+        "later open": clinic.withdraw(ended["id"]),
+        "put": clinic.put(own, form(session_number=5)),
+        "put again": clinic.put(own, form(session_number=5)),
+        "put otherwise": clinic.put(own, form(session_number=6)),
+        "put elsewhere": clinic.put(str(uuid4()), form(session_number=5)),
+        "put without": clinic.request("PUT", f"/v1/submissions/{own}", json=form()),
+        "rater": phone.post(form(**THERAPIST)),
+        "of a client": phone.post(form(session_number=7)),
+        "read by a client": phone.get(f"/v1/submissions/{own}"),
+        "read superseded": clinic.get(f"/v1/submissions/{made[0]['id']}"),
+        "read withdrawn": clinic.get(f"/v1/submissions/{made[1]['id']}"),
+        "progress": phone.get(f"/v1/clients/{made[0]['client_id']}/progress"),
+        "trajectory": phone.get(f"/v1/clients/{made[0]['client_id']}/trajectory"),
+    }
+
+
+def test_every_answer_to_a_change_is_as_declared(clinic: Clinic) -> None:
+    """Corrections, withdrawals, ids of the sender's own and keys of a client, with what they are refused for."""
+    answers = changed(clinic)
+    assert {what: answer.status_code for what, answer in answers.items()} == {
+        "corrected": 201, "replayed": 201, "not current": 409, "differs": 422, "absent": 404, "no key": 400,
+        "withdrawn": 201, "again": 200, "superseded": 409, "no reason": 422, "later open": 409, "put": 201,
+        "put again": 201, "put otherwise": 412, "put elsewhere": 200, "put without": 428, "rater": 403,
+        "of a client": 201, "read by a client": 200, "read superseded": 200, "read withdrawn": 200, "progress": 200,
+        "trajectory": 200,
+    }  # fmt: skip
+    assert {what: CONTRACT.faults(answer) for what, answer in answers.items()} == {what: [] for what in answers}
+
+
+def test_every_answer_to_a_batch_is_as_declared(clinic: Clinic) -> None:
+    """Stored, replayed, there already and refused items, whole and minimal; and a batch that is none."""
+    clinic.post(form(), key="k-1")
+    items = [("k-1", form()), ("k-2", form(session_number=2)), ("k-2", form()), ("k-3", {}), ("k-4", form(answers={}))]
+    items += [("k-5", form()), ("k-6", form(answers={"1": 1}))]
+    answers = [clinic.post_batch(items), clinic.post_batch(items, Prefer="return=minimal"), clinic.post_batch([])]
+    assert [answer.status_code for answer in answers] == [200, 200, 422]
+    statuses = [one["status"] for one in answers[0].json()["items"]]
+    assert statuses == [201, 201, 422, 422, 422, 200, 409]
+    assert [CONTRACT.faults(answer) for answer in answers] == [[], [], []]
 
 
 def test_every_answer_about_instruments_is_as_declared(clinic: Clinic) -> None:
