@@ -55,6 +55,14 @@ class Episode:
         return at_the_end or sitting.completed_at <= self.ended_at
 
 
+_LOCK_CLIENTS = in_both(
+    lambda among: (
+        select(clients.c.client_id)
+        .where(clients.c.organisation_id == bindparam("organisation"), among(clients.c.client_id, "client_ids"))
+        .order_by(clients.c.client_id)
+        .with_for_update(key_share=True)
+    )
+)
 _LOCK = in_both(
     lambda among: (
         select(episodes)
@@ -66,10 +74,15 @@ _LOCK = in_both(
 
 
 def lock_episodes(connection: Connection, client_ids: Collection[UUID], *, organisation: UUID) -> list[AnyRow]:
-    """Lock all episodes of some clients in the order of their ids, so that workers on one series queue up."""
+    """Lock some clients and all their episodes in the order of their ids, so that workers on one series queue up.
+
+    The clients first: an episode that another worker opens meanwhile could not be locked, and is seen by the second
+    statement once the client's lock is had.
+    """
     if not client_ids:
         return []
     sent = {"organisation": organisation, "client_ids": list(client_ids)}
+    connection.execute(_LOCK_CLIENTS[connection.dialect.name], sent)
     return list(connection.execute(_LOCK[connection.dialect.name], sent))
 
 

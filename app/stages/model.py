@@ -7,7 +7,7 @@ product grew from. The level of the alliance is no evidence of the stage and is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from typing import Literal
 
@@ -193,9 +193,24 @@ def advance(state: Filter, session: Session) -> tuple[Filter, StageEstimate]:
     """
     if session.number <= state.number:
         raise ValueError("the filter only goes forward")
-    while state.number < session.number - 1:
-        state, _ = _next(state, Session(number=state.number + 1))
-    return _next(state, session)
+    return _next(_without_evidence(state, until=session.number - 1), session)
+
+
+def _without_evidence(state: Filter, *, until: int) -> Filter:
+    """Let sessions pass of which nothing is known; once the probabilities stand still under one matrix, they stay."""
+    p, still = state.probabilities, None
+    for number in range(state.number + 1, until + 1):
+        seen = _seen_lately(state.evidence, number)
+        hazard = _closing_hazard(number - 1, state.planned_sessions, open_way=seen or state.ended)
+        if number == 1:
+            p = START
+        elif hazard != still:
+            moved = _step(p, _matrix(hazard))
+            still = hazard if moved == p else None
+            p = moved
+    if until <= state.number:
+        return state
+    return replace(state, number=until, probabilities=p, rupture=False)
 
 
 def _next(state: Filter, session: Session) -> tuple[Filter, StageEstimate]:
@@ -203,7 +218,7 @@ def _next(state: Filter, session: Session) -> tuple[Filter, StageEstimate]:
     planned = session.planned_sessions if session.planned_sessions is not None else state.planned_sessions
     ended = state.ended or session.ending is not None
     evidence = number if usable(session.focus) else state.evidence
-    seen = evidence > 0 and number - evidence < RECENT_SESSIONS
+    seen = _seen_lately(evidence, number)
     onset = number > 1 and session.rupture and not state.rupture
     p = state.probabilities
     moved = (
@@ -240,13 +255,21 @@ def usable(focus: tuple[int, ...] | None) -> bool:
     return focus is not None and len(focus) == len(STAGES) and len(set(focus)) > 1
 
 
+def _seen_lately(evidence: int, number: int) -> bool:
+    """Say whether any of the last three sessions, this one included, brought evidence."""
+    return evidence > 0 and number - evidence < RECENT_SESSIONS
+
+
 def _transition(t: int, planned: int | None, *, ended: bool, seen: bool) -> tuple[Vector, ...]:
+    return _matrix(_closing_hazard(t, planned, open_way=seen or ended))
+
+
+def _matrix(closing: float) -> tuple[Vector, ...]:
     h1, h2, _ = FORWARD
-    h3 = _closing_hazard(t, planned, open_way=seen or ended)
     return (
         (1 - h1, h1, 0.0, 0.0),
         (BACKWARD, 1 - BACKWARD - h2, h2, 0.0),
-        (0.0, BACKWARD, 1 - BACKWARD - h3, h3),
+        (0.0, BACKWARD, 1 - BACKWARD - closing, closing),
         (0.0, 0.0, REOPEN, 1 - REOPEN),
     )
 

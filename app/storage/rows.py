@@ -54,14 +54,17 @@ _UPDATE = (
 
 
 def write_rows(connection: Connection, new: NewRows, *, changed_episodes: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the new rows and update the changed episodes; a row that is there already raises its key's error."""
+    """Update the changed episodes and insert the new rows; a row that is there already raises its key's error.
+
+    Where an episode ends and the next one opens, the first is closed before: two people have one open at most.
+    """
     if connection.dialect.name == "postgresql":
         sent: dict[str, Any] = {table.name: _json(new.get(table, ())) for table in WRITTEN}
+        if new.get(episodes) and changed_episodes:
+            connection.execute(_UPDATE_ALONE, {"changed_episodes": _json(changed_episodes)})
+            changed_episodes = ()
         connection.execute(_ALL_AT_ONCE, {**sent, "changed_episodes": _json(changed_episodes)})
         return
-    for table in WRITTEN:
-        if rows := new.get(table):
-            connection.execute(_INSERTS[table], rows)
     if changed_episodes:
         keys = ("organisation_id", "episode_id")
         connection.execute(
@@ -71,22 +74,32 @@ def write_rows(connection: Connection, new: NewRows, *, changed_episodes: Sequen
                 for row in changed_episodes
             ],
         )
+    for table in WRITTEN:
+        if rows := new.get(table):
+            connection.execute(_INSERTS[table], rows)
+
+
+def _rows(table: str, parameter: str) -> str:
+    return f"json_populate_recordset(NULL::{table}, CAST(:{parameter} AS json))"
+
+
+def _insert(table: Table) -> str:
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {_rows(table.name, table.name)}"  # noqa: S608 - our own names
+
+
+def _update() -> str:
+    changes = ", ".join(f"{name} = r.{name}" for name in _CHANGING)
+    return (
+        f"UPDATE episodes SET {changes} FROM {_rows('episodes', 'changed_episodes')} AS r "  # noqa: S608 - our own names
+        "WHERE episodes.organisation_id = r.organisation_id AND episodes.episode_id = r.episode_id"
+    )
 
 
 def _all_at_once() -> TextClause:
     """Spell the one statement of PostgreSQL; a parameter is a JSON array of rows with the table's own column names."""
-    rows = "json_populate_recordset(NULL::{table}, CAST(:{name} AS json))"
-    inserts = [
-        f"{t.name}_ AS (INSERT INTO {t.name} SELECT * FROM {rows.format(table=t.name, name=t.name)})"  # noqa: S608 - names of our own tables
-        for t in WRITTEN
-    ]
-    changes = ", ".join(f"{name} = r.{name}" for name in _CHANGING)
-    updates = (
-        f"changed_ AS (UPDATE episodes SET {changes} "  # noqa: S608 - names of our own columns
-        f"FROM {rows.format(table='episodes', name='changed_episodes')} AS r "
-        "WHERE episodes.organisation_id = r.organisation_id AND episodes.episode_id = r.episode_id)"
-    )
-    return text(f"WITH {', '.join([*inserts, updates])} SELECT 1")
+    parts = [*(f"{table.name}_ AS ({_insert(table)})" for table in WRITTEN), f"changed_ AS ({_update()})"]
+    return text(f"WITH {', '.join(parts)} SELECT 1")
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -99,3 +112,4 @@ def _hex(value: bytes) -> str:
 
 
 _ALL_AT_ONCE = _all_at_once()
+_UPDATE_ALONE = text(_update())

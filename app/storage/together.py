@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from app.errors import AllianceError
+from app.errors import StorageUnavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,16 +23,15 @@ Work = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
 class Lane(Generic[Item, Result]):
     """One piece of work at a time, for all that wait."""
 
-    def __init__(self, work: Work[Item, Result], *, most: int) -> None:
+    def __init__(
+        self, work: Work[Item, Result], *, most: int, weigh: Callable[[Item], int], when_idle: Callable[[], object]
+    ) -> None:
         self._work = work
+        self._when_idle = when_idle
         self._most = most
+        self._weigh = weigh
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._running: asyncio.Task[None] | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        """Say whether nothing is under way and nobody waits."""
-        return self._running is None and not self._waiting
 
     async def __call__(self, item: Item) -> Result:
         """Have an item worked on; a caller that goes away does not stop it."""
@@ -44,18 +44,25 @@ class Lane(Generic[Item, Result]):
     async def _run(self) -> None:
         try:
             while self._waiting:
-                shared = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-                await self._serve(shared)
+                await self._serve(self._next())
         finally:
-            self._running = None
+            self._when_idle()  # nothing waits now: whoever comes next makes a new lane
+
+    def _next(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        """Take from those that wait, in order, as many as may share the work; a heavy one goes alone."""
+        shared = [self._waiting.popleft()]
+        weight = self._weigh(shared[0][0])
+        while self._waiting and (weight := weight + self._weigh(self._waiting[0][0])) <= self._most:
+            shared.append(self._waiting.popleft())
+        return shared
 
     async def _serve(self, shared: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             results = await self._work([item for item, _ in shared])
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait are told
-            if len(shared) > 1 and not isinstance(error, AllianceError):
-                for one in shared:  # an unforeseen fault of one must not spoil the others
-                    await self._serve([one])
+            if len(shared) > 1 and not isinstance(error, StorageUnavailable):
+                # Each for itself: what one of them met (a lock, a fault unforeseen) must not be told to the others.
+                await asyncio.gather(*(self._serve([one]) for one in shared))
                 return
             for _, future in shared:
                 if not future.done():
@@ -72,12 +79,19 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[tuple[str, UUID], Lane[Any, Any]] = {}
 
-    async def run(self, name: str, item: Item, work: Work[Item, Result], *, organisation: UUID, most: int) -> Result:
-        """Have an item worked on; everybody who uses a name brings the same work."""
+    async def run(
+        self,
+        name: str,
+        item: Item,
+        work: Work[Item, Result],
+        *,
+        organisation: UUID,
+        most: int,
+        weigh: Callable[[Item], int] = lambda _: 1,
+    ) -> Result:
+        """Have an item worked on, with others of up to `most` in weight; a name always brings the same work."""
         key = (name, organisation)
-        lane: Lane[Item, Result] = self._lanes.setdefault(key, Lane(work, most=most))
-        try:
-            return await lane(item)
-        finally:
-            if lane.is_idle:
-                self._lanes.pop(key, None)
+        lane: Lane[Item, Result] | None = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(work, most=most, weigh=weigh, when_idle=partial(self._lanes.pop, key))
+        return await lane(item)

@@ -68,7 +68,7 @@ class Form:
     source: Source | None
 
 
-def canonical_content(form: Form) -> str:
+def canonical_content(form: Form, *, version: str | None) -> str:
     """Spell a form's content in one way, so that two forms can be compared however they were written.
 
     Unanswered and absent items are the same, a time is the same in every zone, a plain reference the same as one
@@ -76,7 +76,7 @@ def canonical_content(form: Form) -> str:
     """
     content: dict[str, Any] = {
         "instrument": form.instrument,
-        "instrument_version": form.instrument_version,
+        "instrument_version": version,
         "rater": form.rater,
         "client_ref": form.client_ref.parts,
         "therapist_ref": form.therapist_ref.parts,
@@ -95,12 +95,16 @@ def canonical_content(form: Form) -> str:
             "ending": form.reported.ending,
             "stage": form.reported.stage,
         },
-        "seen_by_therapist": form.seen_by_therapist,
+        "seen_by_therapist": bool(form.seen_by_therapist),
     }
     return msgspec.json.encode(content, order="sorted").decode()
 
 
-def canonical_request(form: Form, content: str, *, corrects: str | None) -> str:
-    """Spell all that one idempotency key stands for: the content, the sender's own id, and what it corrects."""
+def canonical_request(form: Form, *, corrects: str | None) -> str:
+    """Spell all that one idempotency key stands for: the form as it was sent, its sender's own id, what it corrects.
+
+    A version left out stays so: a newer one must not make another request of a repeat.
+    """
+    content = canonical_content(form, version=form.instrument_version)
     source = [form.source.system, form.source.id] if form.source else None
     return msgspec.json.encode([content, source, corrects]).decode()

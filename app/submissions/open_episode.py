@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from sys import maxsize
 from typing import Any
@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from app.episodes.course import Assessment, CourseForm, CourseState, Ended, advise, append, rebuild
 from app.episodes.history import read_forms, read_scores, state_from, with_scores
 from app.episodes.identify import Episode
+from app.errors import LaterEpisodeOpen
 from app.instruments.catalog import Catalog
 from app.stages.panel import StagePanel
-from app.storage.types import AnyRow
 from app.submissions.store import read_assessments
 
 
@@ -33,43 +33,36 @@ class OpenEpisode:
     """Forms at the end build on what is kept; anything else folds all of the episode's forms anew, once, at the end."""
 
     def __init__(
-        self, connection: Connection, catalog: Catalog, episode: Episode, row: AnyRow | None, *, organisation: UUID
+        self,
+        connection: Connection,
+        catalog: Catalog,
+        episode: Episode,
+        beside: Sequence[OpenEpisode],
+        *,
+        course: object,
+        is_new: bool,
+        organisation: UUID,
     ) -> None:
         self.episode = episode
-        self.is_new = row is None
+        self.is_new = is_new
         self.was_ended = episode.ended_at is not None
         self._connection = connection
         self._catalog = catalog
+        self._beside = beside  # the same client's episodes, this one among them; others may join
         self._organisation = organisation
-        self._state = state_from(row.course) if row is not None and row.course is not None else None
-        self._anew = row is not None and row.course is None
+        self._state = state_from(course) if course is not None else None
+        self._anew = not is_new and course is None
         self._stored: dict[UUID, CourseForm] = {}
-        self._read_from = maxsize if self._anew else self._last + 1  # after the last session there is nothing to read
+        self._read_from = self._last + 1 if self._state is not None else maxsize
         self._taken: dict[UUID, CourseForm] = {}
         self._told: dict[UUID, Assessment] = {}
         self._later: dict[UUID, int] = {}
-        self._beside: list[Episode] = []
         self._panels: dict[int, StagePanel] = {}  # of sessions whose other forms may hear something new
 
     @property
     def subject(self) -> dict[str, str]:
         """What an event about it names."""
         return {"client_id": str(self.episode.client_id), "episode_id": str(self.episode.episode_id)}
-
-    @property
-    def has_later_open(self) -> bool:
-        """Say whether another episode of the two, also without a reference, is open."""
-        mine = self.episode
-        return any(
-            one is not mine
-            and one.episode_id != mine.episode_id
-            and (one.therapist_id, one.reference, one.ended_at) == (mine.therapist_id, None, None)
-            for one in self._beside
-        )
-
-    def beside(self, others: list[Episode]) -> None:
-        """Tell it of the same client's other episodes; the list may grow."""
-        self._beside = others
 
     @property
     def touched(self) -> bool:
@@ -103,6 +96,11 @@ class OpenEpisode:
         if not self._anew:
             self._append(form)
 
+    def stored(self, submission_id: UUID, *, session_number: int) -> CourseForm | None:
+        """Return a current form that was stored before."""
+        self._read(session_number)
+        return self._stored.get(submission_id)
+
     def leave(self, form: CourseForm) -> None:
         """Take a form out of its place."""
         self._read(1)
@@ -111,9 +109,11 @@ class OpenEpisode:
         self._anew = True
 
     def finish(self) -> Finished:
-        """Say what became of the episode."""
+        """Say what became of the episode; LaterEpisodeOpen when it would be open beside another one."""
         revised = self._fold() if self._anew else self._tell_others()
         self._end_as(self._state.ended if self._state is not None else None)
+        if self.was_ended and self.episode.ended_at is None and self._has_another_open():
+            raise LaterEpisodeOpen
         return Finished(state=self._state, told=self._told, recomputed_later_sessions=self._later, revised=revised)
 
     def row(self) -> dict[str, Any]:
@@ -219,6 +219,16 @@ class OpenEpisode:
             return []
         ids = [form.submission_id for form in wanted]
         return with_scores(wanted, read_scores(self._connection, ids, organisation=self._organisation))
+
+    def _has_another_open(self) -> bool:
+        """Say whether another episode of the two is open, neither with a reference: a unique key allows one."""
+        mine = self.episode
+        return mine.reference is None and any(
+            one is not self
+            and (one.episode.therapist_id, one.episode.reference, one.episode.ended_at)
+            == (mine.therapist_id, None, None)
+            for one in self._beside
+        )
 
     def _end(self, ending: str, form: CourseForm) -> None:
         self.episode.ending = ending

@@ -141,7 +141,7 @@ def _score_all(checked: dict[int, Checked]) -> dict[int, tuple[AnyScore, ...]]:
 def _digest(runtime: Runtime, caller: Caller, checked: Checked, scores: tuple[AnyScore, ...]) -> Prepared:
     entry, form = checked.entry, checked.entry.form
     organisation, keys = caller.organisation, runtime.keys
-    content = canonical_content(form)
+    content = canonical_content(form, version=checked.instrument.version)
     episode, source = form.episode_ref, form.source
     return Prepared(
         submission_id=entry.submission_id or runtime.new_id(),
@@ -160,7 +160,7 @@ def _digest(runtime: Runtime, caller: Caller, checked: Checked, scores: tuple[An
         key=key_digest(runtime, caller, entry.key, route=entry.route),
         fingerprint=keys.content(
             "request",
-            canonical_request(form, content, corrects=str(entry.corrects) if entry.corrects else None),
+            canonical_request(form, corrects=str(entry.corrects) if entry.corrects else None),
             organisation=organisation,
         ),
         content=keys.content("form", content, organisation=organisation),

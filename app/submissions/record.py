@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.errors import SessionAlreadyRated, SourceConflict
+from app.errors import KeyInProgress, SessionAlreadyRated, SourceConflict, StorageBusy
 from app.storage.runtime import Runtime
 from app.submissions.intake import Intake, Outcome, Recorded, Refused
 from app.submissions.prepare import Entry, Prepared, prepare
 
-#: So many calls share a transaction at most.
-CALLS_TOGETHER = 64
+#: So many forms share a transaction at most; a larger batch has one of its own.
+FORMS_TOGETHER = 100
 #: So often a form that gave way to another one is looked at.
 LOOKS = 3
 
@@ -31,15 +32,24 @@ async def record(runtime: Runtime, caller: Caller, entries: Sequence[Entry]) -> 
     ready, errors = prepare(runtime, caller, entries, now=runtime.now())
     outcomes: dict[int, Outcome] = dict(errors)
     if ready:
-        async with runtime.flights.hold(form.key for form in ready.values()):
-            outcomes |= await runtime.lanes.run(
-                "record",
-                ready,
-                partial(_record_together, runtime),
-                organisation=caller.organisation,
-                most=CALLS_TOGETHER,
-            )
+        try:
+            outcomes |= await _in_turn(runtime, ready, organisation=caller.organisation)
+        except (KeyInProgress, StorageBusy) as error:  # nothing is stored: each form may be sent again
+            outcomes |= dict.fromkeys(ready, error)
     return [outcomes[index] for index in range(len(entries))]
+
+
+async def _in_turn(runtime: Runtime, ready: dict[int, Prepared], *, organisation: UUID) -> dict[int, Outcome]:
+    """Wait for the keys and for a place in a transaction."""
+    async with runtime.flights.hold(form.key for form in ready.values()):
+        return await runtime.lanes.run(
+            "record",
+            ready,
+            partial(_record_together, runtime),
+            organisation=organisation,
+            most=FORMS_TOGETHER,
+            weigh=len,
+        )
 
 
 async def _record_together(runtime: Runtime, calls: Sequence[Mapping[int, Prepared]]) -> list[dict[int, Outcome]]:

@@ -209,24 +209,11 @@ def read_assessments(
     return {submission_id: (row.revision, _assessment(row)) for submission_id, row in newest.items()}
 
 
-_FATE = (
-    select(
-        submissions.c.submission_id.label("successor"),
-        withdrawals.c.withdrawn_at,
-        withdrawals.c.reason,
-        withdrawals.c.recomputed_later_sessions,
-    )
-    .select_from(
-        submissions.outerjoin(
-            withdrawals,
-            (withdrawals.c.organisation_id == submissions.c.organisation_id)
-            & (withdrawals.c.submission_id == submissions.c.submission_id),
-        )
-    )
-    .where(
-        submissions.c.organisation_id == bindparam("organisation"),
-        (submissions.c.supersedes == bindparam("id")) | (withdrawals.c.submission_id == bindparam("id")),
-    )
+_SUCCESSOR = select(submissions.c.submission_id).where(
+    submissions.c.organisation_id == bindparam("organisation"), submissions.c.supersedes == bindparam("id")
+)
+_WITHDRAWN = select(withdrawals).where(
+    withdrawals.c.organisation_id == bindparam("organisation"), withdrawals.c.submission_id == bindparam("id")
 )
 
 
@@ -234,16 +221,16 @@ def read_fate(
     connection: Connection, submission_id: UUID, *, organisation: UUID
 ) -> tuple[UUID | None, Withdrawal | None]:
     """Tell what became of a form that is no longer current: which one superseded it, or that it was withdrawn."""
-    successor, withdrawn = None, None
-    for row in connection.execute(_FATE, {"organisation": organisation, "id": submission_id}):
-        if row.successor != submission_id:
-            successor = row.successor
-        else:
-            withdrawn = Withdrawal(
-                withdrawn_at=row.withdrawn_at,
-                reason=row.reason,
-                recomputed_later_sessions=row.recomputed_later_sessions,
-            )
+    sent = {"organisation": organisation, "id": submission_id}
+    successor: UUID | None = connection.execute(_SUCCESSOR, sent).scalar()
+    row = connection.execute(_WITHDRAWN, sent).first()
+    withdrawn = None
+    if row is not None:
+        withdrawn = Withdrawal(
+            withdrawn_at=row.withdrawn_at,
+            reason=row.reason,
+            recomputed_later_sessions=row.recomputed_later_sessions,
+        )
     return successor, withdrawn
 
 

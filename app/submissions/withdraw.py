@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.episodes.history import read_forms
 from app.episodes.identify import lock_episodes
 from app.errors import KeyReused, NotCurrent, NotFound
 from app.storage.events import Event, event_row
@@ -23,7 +22,7 @@ from app.submissions.find import Wanted, find
 from app.submissions.open_episode import OpenEpisode
 from app.submissions.prepare import key_digest
 from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason, sees
-from app.submissions.write import Rows, add_revisions, episode_events, episode_from, refuse_second_open
+from app.submissions.write import Rows, add_revisions, episode_events, episode_from
 
 ROUTE: Final = "withdrawals"
 
@@ -96,27 +95,28 @@ class _Withdrawal:
         return target
 
     def _episode(self, target: StoredSubmission) -> OpenEpisode:
-        rows = lock_episodes(self._connection, [target.client_id], organisation=self._organisation)
-        row = next(row for row in rows if row.episode_id == target.episode_id)
-        episode = OpenEpisode(
-            self._connection, self._runtime.catalog, episode_from(row), row, organisation=self._organisation
-        )
-        episode.beside([episode_from(other) for other in rows])
-        return episode
+        beside: list[OpenEpisode] = []
+        for row in lock_episodes(self._connection, [target.client_id], organisation=self._organisation):
+            episode = OpenEpisode(
+                self._connection,
+                self._runtime.catalog,
+                episode_from(row),
+                beside,
+                course=row.course,
+                is_new=False,
+                organisation=self._organisation,
+            )
+            beside.append(episode)
+        return next(one for one in beside if one.episode.episode_id == target.episode_id)
 
     def _take_out(
         self, target: StoredSubmission, episode: OpenEpisode, reason: WithdrawalReason, rows: Rows
     ) -> Withdrawal:
-        forms = read_forms(
-            self._connection,
-            self._runtime.catalog,
-            organisation=self._organisation,
-            episode_id=target.episode_id,
-            from_session=target.session_number,
-        )
-        episode.leave(next(form for form in forms if form.submission_id == target.submission_id))
+        form = episode.stored(target.submission_id, session_number=target.session_number)
+        if form is None:
+            raise NotCurrent(submission_id=None)
+        episode.leave(form)
         finished = {target.episode_id: episode.finish()}
-        refuse_second_open([episode])
         later = finished[target.episode_id].recomputed_later_sessions[target.submission_id]
         told = Withdrawal(withdrawn_at=self._now, reason=reason, recomputed_later_sessions=later)
         store.retire(self._connection, [target.submission_id], organisation=self._organisation)

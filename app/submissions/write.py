@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Connection, Table
 
 from app.episodes.identify import Episode
-from app.errors import LaterEpisodeOpen
 from app.storage.events import Event, Kind, event_row
 from app.storage.keyring import Keyed
 from app.storage.rows import write_rows
@@ -80,15 +79,15 @@ class Made:
     now: datetime
     people: People
     episodes: Sequence[OpenEpisode]
+    finished: Mapping[UUID, Finished]
     taken: Mapping[int, Taken]
     keys: Mapping[int, tuple[Prepared, UUID]]
 
 
 def write(connection: Connection, made: Made) -> dict[int, StoredSubmission]:
-    """Finish the episodes and write everything; returns the stored forms by their place in the call."""
+    """Write everything; returns the stored forms by their place in the call."""
     organisation = made.organisation
-    finished = {one.episode.episode_id: one.finish() for one in made.episodes}
-    refuse_second_open(made.episodes)
+    finished = made.finished
     stored = {index: _stored(taken, finished, made.now) for index, taken in made.taken.items()}
     retired = [taken.form.entry.corrects for taken in made.taken.values() if taken.form.entry.corrects is not None]
     store.retire(connection, retired, organisation=organisation)
@@ -116,14 +115,6 @@ def episode_from(row: AnyRow) -> Episode:
         ended_session=row.ended_session,
         ended_at=row.ended_at,
     )
-
-
-def refuse_second_open(found: Iterable[OpenEpisode]) -> None:
-    """Refuse to open an ended episode again: a unique key allows one open episode of two people without a reference."""
-    for one in found:
-        episode = one.episode
-        if one.was_ended and episode.ended_at is None and episode.reference is None and one.has_later_open:
-            raise LaterEpisodeOpen
 
 
 def add_revisions(

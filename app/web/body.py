@@ -114,9 +114,9 @@ class StrictRoute(APIRoute):
 
 
 def _check_media_type(declared: str) -> None:
-    media_type, _, parameters = declared.partition(";")
-    if media_type.strip().lower() != "application/json":
+    media_type, *parameters = (part.strip().lower() for part in declared.split(";"))
+    if media_type != "application/json":
         raise WebProblem("unsupported_media_type")
-    charset = parameters.strip().lower().replace('"', "")
-    if charset.startswith("charset=") and charset != "charset=utf-8":
+    charsets = [value.strip('"') for name, _, value in (p.partition("=") for p in parameters) if name == "charset"]
+    if charsets not in ([], ["utf-8"]):
         raise WebProblem("not_utf8")

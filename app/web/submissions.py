@@ -134,8 +134,9 @@ async def post_batch(
     view = None if _minimal(prefer) else _view(request, service, caller)
     trace_id = request.state.trace_id
     items = [item_out(index, {**outcomes, **refused}[index], view, trace_id) for index in range(len(batch.items))]
-    headers = {"Preference-Applied": "return=minimal"} if view is None else None
-    return answer({"items": items}, headers=headers)
+    if view is None:
+        return answer({"items": items}, headers={"Preference-Applied": "return=minimal"})
+    return _told({"items": items}, view)
 
 
 @router.post(

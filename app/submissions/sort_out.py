@@ -1,0 +1,173 @@
+"""Sort forms by what is known of them before any place is looked for: replayed, there already, refused, or fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.access.store import enabled
+from app.errors import (
+    AllianceError,
+    AlreadyExists,
+    InstrumentNotEnabled,
+    KeyReused,
+    NotCurrent,
+    NotFound,
+    SourceConflict,
+)
+from app.submissions import store
+from app.submissions.find import Found, Wanted, find
+from app.submissions.prepare import Prepared
+from app.submissions.stored import StoredSubmission, sees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A form that was there before this request."""
+
+    submission_id: UUID
+    created: bool
+    replayed: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Sorted:
+    """Forms by their place in the call. `targets` are the stored forms that corrections are about."""
+
+    found: Found
+    fresh: dict[int, Prepared]
+    known: dict[int, Known] = field(default_factory=dict)
+    errors: dict[int, AllianceError] = field(default_factory=dict)
+    targets: dict[UUID, StoredSubmission] = field(default_factory=dict)
+
+    def there(self, index: int, submission_id: UUID) -> None:
+        """Say that the form is stored already, under another key."""
+        self.known[index] = Known(submission_id=submission_id, created=False, replayed=False)
+
+    def settle(self) -> None:
+        """Take out of the fresh ones what a rule has decided."""
+        decided = self.known.keys() | self.errors.keys()
+        self.fresh = {index: form for index, form in self.fresh.items() if index not in decided}
+
+
+def sort_out(connection: Connection, forms: Mapping[int, Prepared], *, organisation: UUID) -> Sorted:
+    """Look everything up that forms of one organisation refer to, and sort them by it.
+
+    Whom a key opens is looked at before anything is said about sources, ids and places.
+    """
+    found = find(connection, _wanted(forms), organisation=organisation)
+    told = Sorted(found=found, fresh=dict(forms))
+    _by_keys(told)
+    _by_bounds(told)
+    _by_sources(connection, told, organisation=organisation)
+    _by_ids(connection, told, organisation=organisation)
+    _by_instruments(connection, told, organisation=organisation)
+    return told
+
+
+def id_for(form: Prepared, submission_id: UUID) -> str | None:
+    """Return the id of a conflicting form, for a caller who may know of every form of the organisation."""
+    return str(submission_id) if form.caller.is_unbound else None
+
+
+def _wanted(forms: Mapping[int, Prepared]) -> Wanted:
+    all_of = forms.values()
+    return Wanted(
+        applications={form.caller.application for form in all_of},
+        routes={form.entry.route for form in all_of},
+        keys=[form.key for form in all_of],
+        sources=[form.source for form in all_of if form.source is not None],
+        clients=[form.sitting.client for form in all_of],
+        therapists=[form.sitting.therapist for form in all_of],
+    )
+
+
+def _by_keys(told: Sorted) -> None:
+    for index, form in told.fresh.items():
+        bound = told.found.keys.get(form.key)
+        if bound is None:
+            continue
+        if bound.fingerprint == form.fingerprint:
+            told.known[index] = Known(submission_id=bound.submission_id, created=bound.created, replayed=True)
+        elif form.entry.route == "put":
+            told.errors[index] = AlreadyExists(submission_id=str(bound.submission_id))
+        else:
+            told.errors[index] = KeyReused()
+    told.settle()
+
+
+def _by_bounds(told: Sorted) -> None:
+    """Refuse forms about others than the one whom a key opens as if those were not there."""
+    clients, therapists = told.found.clients, told.found.therapists
+    for index, form in told.fresh.items():
+        caller, sitting = form.caller, form.sitting
+        opened = (
+            (caller.client_id, clients.get(sitting.client.digest)),
+            (caller.therapist_id, therapists.get(sitting.therapist.digest)),
+        )
+        if any(bound not in {None, person} for bound, person in opened):
+            told.errors[index] = NotFound()
+    told.settle()
+
+
+def _by_sources(connection: Connection, told: Sorted, *, organisation: UUID) -> None:
+    """Look at forms whose sender's own id is known; a correction may come under the id of what it corrects.
+
+    The same form again is there already, but only while it counts: one that was corrected or withdrawn since must not
+    look as if it did.
+    """
+    for index, form in told.fresh.items():
+        bound = told.found.sources.get(form.source.digest) if form.source is not None else None
+        if bound is None:
+            continue
+        chain = _chain(connection, bound, organisation=organisation)
+        if form.entry.corrects in chain:
+            continue
+        last = list(chain)[-1]
+        _, withdrawal = store.read_fate(connection, last, organisation=organisation)
+        if form.entry.corrects is not None or form.content not in chain.values():
+            told.errors[index] = SourceConflict(submission_id=id_for(form, last))
+        elif withdrawal is not None or chain[last] != form.content:
+            told.errors[index] = NotCurrent(submission_id=None if withdrawal is not None else id_for(form, last))
+        else:
+            told.there(index, last)
+    told.settle()
+
+
+def _chain(connection: Connection, submission_id: UUID, *, organisation: UUID) -> dict[UUID, bytes]:
+    """Follow a form to its corrections, the last one last; each with the digest of its content."""
+    chain: dict[UUID, bytes] = {}
+    following: UUID | None = submission_id
+    while following is not None:
+        chain[following] = store.read_content(connection, following, organisation=organisation)
+        following, _ = store.read_fate(connection, following, organisation=organisation)
+    return chain
+
+
+def _by_ids(connection: Connection, told: Sorted, *, organisation: UUID) -> None:
+    """Look at forms under an id of the sender's own, and read what corrections are about."""
+    ids = {f.submission_id for f in told.fresh.values() if f.entry.submission_id is not None}
+    ids |= {f.entry.corrects for f in told.fresh.values() if f.entry.corrects is not None}
+    told.targets = store.load(connection, ids, organisation=organisation)
+    for index, form in told.fresh.items():
+        there = told.targets.get(form.submission_id) if form.entry.submission_id is not None else None
+        if there is None:
+            continue
+        if store.read_content(connection, there.submission_id, organisation=organisation) == form.content:
+            told.there(index, there.submission_id)
+        elif sees(form.caller, there):
+            told.errors[index] = AlreadyExists(submission_id=str(there.submission_id))
+        else:
+            told.errors[index] = NotFound()
+    told.settle()
+
+
+def _by_instruments(connection: Connection, told: Sorted, *, organisation: UUID) -> None:
+    guarded = {index: form.instrument.key for index, form in told.fresh.items() if form.instrument.needs_enabling}
+    if guarded:
+        allowed = enabled(connection, organisation=organisation)
+        told.errors |= {index: InstrumentNotEnabled() for index, key in guarded.items() if key not in allowed}
+        told.settle()
