@@ -62,7 +62,7 @@ def forms(draw: st.DrawFn, instrument: str, session: int) -> dict[str, Any]:
         "episode_ref": EPISODE,
         "session_number": session,
         "completed_at": f"2025-01-{session + 6:02}T10:0{draw(st.integers(0, 1))}:00Z",
-        "planned_sessions": draw(st.sampled_from([None, None, 4, 9])),
+        "planned_sessions": draw(st.sampled_from([None, 4, 9])),
         "answers": answers,
         "reported": {"rupture": draw(st.sampled_from([None, None, True])), "ending": ending},
     }
