@@ -64,6 +64,6 @@ def _has_queued(clinic: Clinic, number: int) -> bool:
 def by_digest(clinic: Clinic, *references: str) -> list[str]:
     """Put clients' references into the order in which their forms are taken within a transaction."""
     keys = clinic.service.runtime.keys
-    return sorted(references, key=lambda one: keys.reference("client", "", one, organisation=clinic.organisation).digest)
-
-
+    return sorted(
+        references, key=lambda one: keys.reference("client", "", one, organisation=clinic.organisation).digest
+    )

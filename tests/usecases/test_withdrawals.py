@@ -67,6 +67,18 @@ def test_the_key_of_a_withdrawn_form_still_replays_its_first_answer(clinic: Clin
     assert (again.status_code, again.content) == (201, first.content)
 
 
+def test_the_senders_own_id_stays_with_the_withdrawn_form(clinic: Clinic) -> None:
+    """Sent again under it the form is told to be no longer current, other content conflicts; under a new id it goes."""
+    source = {"system": "s", "id": "1"}
+    made = clinic.recorded(form(source=source))
+    withdrawn(clinic, made["id"])
+    with nothing_stored(clinic):
+        refused(clinic.post(form(source=source)), 409, "not_current")
+        told = refused(clinic.post(form(session_number=2, source=source)), 409, "source_conflict")
+    assert told["submission_id"] == made["id"]
+    assert clinic.post(form(source={**source, "id": "2"})).status_code == 201
+
+
 def test_a_second_withdrawal_answers_the_first(clinic: Clinic) -> None:
     """The same key replays with 201; another key, with another reason even, gets 200 and what was said first."""
     made = clinic.recorded(form())
