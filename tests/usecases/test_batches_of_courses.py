@@ -110,13 +110,13 @@ def test_two_courses_in_one_batch_lie_as_one_by_one(clinic: Clinic, numbers: tup
     expected = places(clinic, singly)
     assert expected == {"a1": "a1", "a2": "a1", "b1": "b1", "b2": "b1", "a1 ended": "planned", "b1 ended": None}
     for order in permutations(("a1", "a2", "b1", "b2")):
-        client = " ".join(order)
+        client = "-".join(order)
         sent = forms(client)
-        items = posted(clinic, [(f"{client} {name}", sent[name]) for name in order])
+        items = posted(clinic, [(f"{client}-{name}", sent[name]) for name in order])
         assert told(items) == [(201, None)] * 4, order
         stored = {name: one["submission"] for name, one in zip(order, items, strict=True)}
         assert places(clinic, stored) == expected, order
-        again = posted(clinic, [(f"again {client} {name}", sent[name]) for name in order])
+        again = posted(clinic, [(f"again-{client}-{name}", sent[name]) for name in order])
         assert [(one["status"], one["id"]) for one in again] == [(200, one["id"]) for one in items], order
     assert (clinic.count("episodes"), clinic.count("submissions")) == (50, 100)
 
