@@ -1,23 +1,14 @@
-"""Routes that read their bodies strictly: UTF-8, JSON, each key once; and know their parameters."""
+"""Bodies are read strictly: UTF-8, JSON, each key once."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Coroutine
 from typing import Any
-
-from fastapi import Request
-from fastapi.routing import APIRoute
-from starlette.convertors import StringConvertor, register_url_convertor
-from starlette.responses import Response
 
 from app.errors import Fault
 from app.instruments.model import pointer_part
 from app.web.problems import WebProblem
-
-#: As the document says; what can't be read of a shorter one is passed over.
-LONGEST_LANGUAGES = 1000
 
 
 class _Repeated(dict[str, Any]):
@@ -73,47 +64,8 @@ def _repeated_keys(value: Any, pointer: str) -> list[str]:
     return found
 
 
-class _Id(StringConvertor):
-    """Anything but a name of ours, so that a wrong method on `/batch` is told as such, not as an absent id."""
-
-    regex = "(?!batch$)[^/]+"
-
-
-register_url_convertor("id", _Id())
-
-
-class StrictRequest(Request):
-    """A request whose JSON is parsed strictly."""
-
-    async def json(self) -> Any:
-        """Parse the body."""
-        return parse_json(await self.body())
-
-
-class StrictRoute(APIRoute):
-    """A route that refuses unknown query parameters and bodies that are not declared as JSON."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the framework's handler."""
-        handle = super().get_route_handler()
-        known = {field.alias for field in self.dependant.query_params}
-        takes_body = self.body_field is not None
-
-        async def strict(request: Request) -> Response:
-            asked = request.query_params if request.scope["query_string"] else ()
-            unknown = [name for name in asked if name not in known]
-            if unknown:
-                raise WebProblem("unknown_parameter", parameter=pointer_part(unknown[0]))
-            if len(request.headers.get("accept-language", "")) > LONGEST_LANGUAGES:
-                raise WebProblem("invalid_parameter", parameter="Accept-Language")
-            if takes_body:
-                _check_media_type(request.headers.get("content-type", ""))
-            return await handle(StrictRequest(request.scope, request.receive))
-
-        return strict
-
-
-def _check_media_type(declared: str) -> None:
+def check_media_type(declared: str) -> None:
+    """Refuse a body that is not declared as JSON in UTF-8."""
     media_type, *parameters = (part.strip().lower() for part in declared.split(";"))
     if media_type != "application/json":
         raise WebProblem("unsupported_media_type")

@@ -15,7 +15,6 @@ from app.progress.progress import progress
 from app.progress.stage import stage
 from app.progress.trajectory import trajectory
 from app.web.auth import ScoresReader
-from app.web.body import StrictRoute
 from app.web.clients_wire import (
     ClientOut,
     ExplanationOut,
@@ -30,6 +29,7 @@ from app.web.clients_wire import (
 )
 from app.web.openapi import problems
 from app.web.problems import WebProblem
+from app.web.route import StrictRoute
 from app.web.submissions_wire import ReferenceIn
 from app.web.wire import Service, answer, cached
 

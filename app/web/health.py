@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from app.errors import AllianceError
 from app.storage.migrate import is_current
-from app.web.body import StrictRoute
 from app.web.openapi import problems
+from app.web.route import StrictRoute
 from app.web.wire import Out, Service, answer
 
 router = APIRouter(tags=["health"], route_class=StrictRoute)

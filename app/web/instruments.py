@@ -15,7 +15,6 @@ from app.instruments.model import Instrument, check_answers
 from app.scoring.score import score
 from app.storage.runtime import Runtime
 from app.web.auth import InstrumentsReader
-from app.web.body import StrictRoute
 from app.web.instruments_wire import (
     AnyInstrumentOut,
     InstrumentListOut,
@@ -27,6 +26,7 @@ from app.web.instruments_wire import (
 )
 from app.web.language import preferred_language
 from app.web.openapi import problems
+from app.web.route import StrictRoute
 from app.web.scores_wire import score_out
 from app.web.submissions_wire import InstrumentRefOut
 from app.web.wire import Out, Service, answer, cached
