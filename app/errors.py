@@ -71,13 +71,14 @@ class KeyInProgress(Conflict):
 
 
 class SourceConflict(Conflict):
-    """The sender's own id is already bound to other content."""
+    """The sender's own id is already bound to other content; `told` says whether the caller may know of that form."""
 
     code = "source_conflict"
 
-    def __init__(self, *, submission_id: str | None) -> None:
+    def __init__(self, *, submission_id: str, told: bool) -> None:
         super().__init__(self.code)
         self.submission_id = submission_id
+        self.told = told
 
 
 class SessionAlreadyRated(Conflict):

@@ -197,9 +197,11 @@ def _bind(
     """Find or make the person whom a key opens."""
     parts = (binding.system or "", binding.value)
     reference = runtime.keys.reference(binding.kind, *parts, organisation=organisation)
-    person = store.find_or_make_person(
+    person, is_new = store.find_or_make_person(
         connection, binding.kind, reference, organisation=organisation, new_id=runtime.new_id, created_at=at
     )
+    if is_new and binding.kind == "client":
+        _log(connection, runtime, "client.created", {"client_id": str(person)}, organisation=organisation, at=at)
     return {f"{binding.kind}_id": person}
 
 

@@ -187,8 +187,8 @@ def find_or_make_person(
     organisation: UUID,
     new_id: Callable[[], UUID],
     created_at: datetime,
-) -> UUID:
-    """Return the id of the person with a reference, a new one for a new reference."""
+) -> tuple[UUID, bool]:
+    """Return the id of the person with a reference, and whether the person is new."""
     table, name = (clients, "client_id") if kind == "client" else (therapists, "therapist_id")
     query = select(table.c[name]).where(
         table.c.organisation_id == organisation,
@@ -197,7 +197,7 @@ def find_or_make_person(
     )
     found: UUID | None = connection.execute(query).scalar()
     if found is not None:
-        return found
+        return found, False
     made = new_id()
     connection.execute(
         insert(table).values(
@@ -208,7 +208,7 @@ def find_or_make_person(
             **{name: made},
         )
     )
-    return made
+    return made, True
 
 
 def insert_enabled(

@@ -282,7 +282,17 @@ def _closing_hazard(t: int, planned: int | None, *, open_way: bool) -> float:
 
 
 def _step(p: Vector, matrix: tuple[Vector, ...]) -> Vector:
-    return _normalised(sum(p[i] * matrix[i][j] for i in range(4)) for j in range(4))
+    """Let one session pass. Written out: a long course takes thousands, and `sum` rounds otherwise on newer Pythons."""
+    a, b, c, d = p
+    of_a, of_b, of_c, of_d = matrix
+    return _normalised(
+        (
+            a * of_a[0] + b * of_b[0] + c * of_c[0] + d * of_d[0],
+            a * of_a[1] + b * of_b[1] + c * of_c[1] + d * of_d[1],
+            a * of_a[2] + b * of_b[2] + c * of_c[2] + d * of_d[2],
+            a * of_a[3] + b * of_b[3] + c * of_c[3] + d * of_d[3],
+        )
+    )
 
 
 def _evidence(focus: tuple[int, ...] | None) -> tuple[FocusPart, ...]:
@@ -304,13 +314,13 @@ def _weigh(p: Vector, parts: tuple[FocusPart, ...]) -> Vector:
         return p
     logs = [sum(part.log_likelihood[i] for part in parts) for i in range(4)]
     top = max(logs)
-    return _normalised(p[i] * exp(logs[i] - top) for i in range(4))
+    return _normalised(_vector(p[i] * exp(logs[i] - top) for i in range(4)))
 
 
-def _normalised(values: Iterable[float]) -> Vector:
-    numbers = _vector(values)
-    total = sum(numbers)
-    return _vector(n / total for n in numbers)
+def _normalised(values: Vector) -> Vector:
+    a, b, c, d = values
+    total = a + b + c + d
+    return (a / total, b / total, c / total, d / total)
 
 
 def _vector(values: Iterable[float]) -> Vector:

@@ -20,6 +20,7 @@ from app.errors import (
     EpisodeTherapistMismatch,
     Fault,
     InvalidSubmission,
+    LaterEpisodeOpen,
     NotCurrent,
     NotFound,
     SessionAlreadyRated,
@@ -30,7 +31,7 @@ from app.storage.runtime import Runtime
 from app.submissions import store
 from app.submissions.open_episode import Finished, OpenEpisode
 from app.submissions.prepare import Prepared
-from app.submissions.sort_out import id_for, sort_out
+from app.submissions.sort_out import sort_out
 from app.submissions.stored import StoredSubmission, sees
 from app.submissions.write import Made, People, Taken, episode_from, write
 
@@ -144,7 +145,7 @@ class Intake:
         if form.source is not None:
             first = self._sources.setdefault(form.source.digest, submission_id)
             if first != submission_id:
-                raise SourceConflict(submission_id=id_for(form, first))
+                raise SourceConflict(submission_id=str(first), told=form.caller.is_unbound)
 
     def _place(self, form: Prepared) -> _Place:
         """Find the episode of a form, or open one."""
@@ -225,9 +226,15 @@ class Intake:
             try:
                 finished[one.episode.episode_id] = one.finish()
             except AllianceError as error:
-                errors |= {index: error for index, taken in self._taken.items() if taken.episode is one}
+                errors |= dict.fromkeys(self._blamed(one, error), error)
         self._refuse(errors)
         return finished
+
+    def _blamed(self, episode: OpenEpisode, error: AllianceError) -> list[int]:
+        """Name the forms that an episode can't be finished for: only a correction can take an ending back."""
+        here = {index: taken for index, taken in self._taken.items() if taken.episode is episode}
+        corrections = [index for index, taken in here.items() if taken.form.entry.corrects is not None]
+        return corrections if isinstance(error, LaterEpisodeOpen) else list(here)
 
     def _touched(self) -> list[OpenEpisode]:
         return [one for found in self._episodes.values() for one in found if one.touched]

@@ -73,7 +73,7 @@ async def _record_together(runtime: Runtime, calls: Sequence[Mapping[int, Prepar
 def _lost(outcomes: Mapping[int, Outcome], ready: Mapping[int, Prepared]) -> set[str]:
     """Name the forms that had a place in an attempt, and in the end another worker's form took it."""
     stored = {str(one.submission.submission_id) for one in outcomes.values() if isinstance(one, Recorded)}
-    return {str(form.submission_id) for form in ready.values() if form.entry.submission_id is None} - stored
+    return {str(form.submission_id) for form in ready.values()} - stored
 
 
 def _gave_way_to(outcome: Outcome) -> str | None:

@@ -68,11 +68,6 @@ def sort_out(connection: Connection, forms: Mapping[int, Prepared], *, organisat
     return told
 
 
-def id_for(form: Prepared, submission_id: UUID) -> str | None:
-    """Return the id of a conflicting form, for a caller who may know of every form of the organisation."""
-    return str(submission_id) if form.caller.is_unbound else None
-
-
 def _wanted(forms: Mapping[int, Prepared]) -> Wanted:
     all_of = forms.values()
     return Wanted(
@@ -129,9 +124,10 @@ def _by_sources(connection: Connection, told: Sorted, *, organisation: UUID) -> 
         last = list(chain)[-1]
         _, withdrawal = store.read_fate(connection, last, organisation=organisation)
         if form.entry.corrects is not None or form.content not in chain.values():
-            told.errors[index] = SourceConflict(submission_id=id_for(form, last))
+            told.errors[index] = SourceConflict(submission_id=str(last), told=form.caller.is_unbound)
         elif withdrawal is not None or chain[last] != form.content:
-            told.errors[index] = NotCurrent(submission_id=None if withdrawal is not None else id_for(form, last))
+            is_told = withdrawal is None and form.caller.is_unbound
+            told.errors[index] = NotCurrent(submission_id=str(last) if is_told else None)
         else:
             told.there(index, last)
     told.settle()

@@ -155,11 +155,15 @@ def members(error: AllianceError, trace_id: str) -> dict[str, Any]:
         "code": code,
         "trace_id": trace_id,
         "faults": error.faults if isinstance(error, InvalidSubmission) else (),
-        "submission_id": error.submission_id
-        if isinstance(error, SessionAlreadyRated | SourceConflict | NotCurrent | AlreadyExists)
-        else None,
+        "submission_id": _stored_form(error),
         "scope": error.scope if isinstance(error, Forbidden) else None,
     }
+
+
+def _stored_form(error: AllianceError) -> str | None:
+    if isinstance(error, SourceConflict):
+        return error.submission_id if error.told else None
+    return error.submission_id if isinstance(error, SessionAlreadyRated | NotCurrent | AlreadyExists) else None
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:

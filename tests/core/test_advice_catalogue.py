@@ -25,7 +25,7 @@ from app.stages.advice import (
     stored_advice,
 )
 from app.stages.recommend import Recommendation
-from app.web.scores_wire import recommendation_out
+from app.web.scores_wire import RecommendationOut, recommendation_out
 
 LANGUAGES = ("en", "es", "de")
 TEXT = resources.files("app.stages").joinpath("advice_catalogues", "1.0.0.yaml").read_text("utf-8")
@@ -130,7 +130,7 @@ def test_the_newest_version_is_recommended_from_and_older_ones_are_kept(
 )
 def test_on_the_wire_the_words_are_in_the_language_asked_for(language: str, answered: str, title: str) -> None:
     """The language that is not there is answered in English, and the answer says which one it is in."""
-    out = recommendation_out(TRUST, language)
+    out = RecommendationOut.model_validate(recommendation_out(TRUST, language))
     assert (out.id, out.catalogue_version, out.language, out.title) == (
         "practice.build_trust",
         "1.0.0",
@@ -138,7 +138,7 @@ def test_on_the_wire_the_words_are_in_the_language_asked_for(language: str, answ
         title,
     )
     assert (out.practice, out.evidence, out.review_after_sessions) == ("build_trust", "design", 1)
-    assert recommendation_out(TRUST).language == "en"
+    assert recommendation_out(TRUST)["language"] == "en"
 
 
 # --- faults of a catalogue ---

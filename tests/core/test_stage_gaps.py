@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from math import exp
+from operator import add
 from typing import Any
 
 import pytest
@@ -28,9 +30,14 @@ from app.stages.model import (
 FOCUS = st.sampled_from([None, None, (5, 3, 1, 1), (2, 5, 2, 1), (1, 2, 5, 4), (1, 1, 2, 5), (3, 3, 3, 3)])
 
 
+def added(values: Iterable[float]) -> float:
+    """Add from the left: `sum` of floats is rounded otherwise from Python 3.12 on."""
+    return reduce(add, values)
+
+
 def normalised(values: list[float]) -> list[float]:
     """Divide by the sum."""
-    total = sum(values)
+    total = added(values)
     return [value / total for value in values]
 
 
@@ -58,7 +65,7 @@ def one_by_one(sessions: Sequence[Session]) -> list[float]:
                 (0.0, 0.0, REOPEN, 1 - REOPEN),
             )
             moving = AFTER_RUPTURE if session.rupture and not rupture else usual
-            p = normalised([sum(p[i] * moving[i][j] for i in range(4)) for j in range(4)])
+            p = normalised([added(p[i] * moving[i][j] for i in range(4)) for j in range(4)])
         if focus is not None:
             p = weighed(p, focus)
         rupture = session.rupture
