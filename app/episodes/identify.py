@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Text, bindparam, cast, select
 
 from app.errors import EpisodeTherapistMismatch
 from app.storage.dialects import in_both
@@ -63,9 +63,14 @@ _LOCK_CLIENTS = in_both(
         .with_for_update(key_share=True)
     )
 )
+#: What is kept of the course is read as text: its own decoder makes dataclasses of it at once.
+_EPISODE = (
+    *(column for column in episodes.c if column is not episodes.c.course),
+    cast(episodes.c.course, Text).label("course"),
+)
 _LOCK = in_both(
     lambda among: (
-        select(episodes)
+        select(*_EPISODE)
         .where(episodes.c.organisation_id == bindparam("organisation"), among(episodes.c.client_id, "client_ids"))
         .order_by(episodes.c.episode_id)
         .with_for_update()
@@ -126,7 +131,7 @@ def find_client(connection: Connection, reference: Keyed, *, organisation: UUID)
 
 _OF_CLIENTS = in_both(
     lambda among: (
-        select(episodes)
+        select(*_EPISODE)
         .where(episodes.c.organisation_id == bindparam("organisation"), among(episodes.c.client_id, "client_ids"))
         .order_by(episodes.c.opened_at.desc(), episodes.c.episode_id.desc())
     )

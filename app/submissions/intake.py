@@ -112,7 +112,7 @@ class Intake:
             beside = self._episodes.setdefault(row.client_id, [])
             beside.append(self._opened(episode_from(row), beside, course=row.course, is_new=False))
 
-    def _opened(self, episode: Episode, beside: list[OpenEpisode], *, course: object, is_new: bool) -> OpenEpisode:
+    def _opened(self, episode: Episode, beside: list[OpenEpisode], *, course: str | None, is_new: bool) -> OpenEpisode:
         return OpenEpisode(
             self._connection,
             self._runtime.catalog,

@@ -39,7 +39,7 @@ class OpenEpisode:
         episode: Episode,
         beside: Sequence[OpenEpisode],
         *,
-        course: object,
+        course: str | None,
         is_new: bool,
         organisation: UUID,
     ) -> None:

@@ -18,7 +18,7 @@ from app.episodes.history import read_forms, read_scores, read_state, with_score
 from app.progress.progress import progress
 from app.progress.stage import stage
 from app.progress.trajectory import trajectory
-from app.storage.documents import to_document
+from app.storage.documents import to_document, to_json
 from app.storage.tables import assessments, episodes, scores, submissions
 from app.storage.types import AnyRow
 from app.submissions.intake import Recorded
@@ -161,8 +161,10 @@ def check_rebuild(clinic: Clinic, client: str) -> None:
 
     def work(c: Connection) -> None:
         episode, found = _rows(c, clinic, client_id)
+        course = to_json(episode.course) if episode.course is not None else None  # as the service reads it
+        as_read = cast("AnyRow", SimpleNamespace(**{**episode._mapping, "course": course}))
         bare = cast("AnyRow", SimpleNamespace(**{**episode._mapping, "course": None}))
-        kept = read_state(c, catalog, episode, organisation=organisation)
+        kept = read_state(c, catalog, as_read, organisation=organisation)
         assert kept == read_state(c, catalog, bare, organisation=organisation)
         current = read_forms(c, catalog, organisation=organisation, episode_id=episode.episode_id)
         ids = [one.submission_id for one in current]
