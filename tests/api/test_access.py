@@ -17,7 +17,7 @@ from app.main import create_app
 from app.web.auth import is_public
 from tests.api.operations import ABSENT, CHANGING, PERSONAL, PUBLIC, SCOPE_OF, Ids, call, request, targets
 from tests.api.refusals import CANARY, marked, nothing_stored, refused
-from tests.harness import Clinic, Service, form
+from tests.harness import Clinic, Service, form, problem
 
 MEBIBYTE = 1024 * 1024
 
@@ -297,6 +297,15 @@ def test_every_route_is_public_or_has_a_scope(service: Service) -> None:
         for method, operation in operations.items()
         if path not in PUBLIC
     } == {name: [[("bearer", [scope])]] for name, scope in SCOPE_OF.items()}
+
+
+@pytest.mark.parametrize(("content", "media_type"), [(b"{", "application/json"), (b"", "text/plain"), (b"{}", "x/y")])
+def test_a_missing_scope_comes_before_the_body(clinic: Clinic, content: bytes, media_type: str) -> None:
+    """Who may not write is told that, whatever is wrong with what was sent."""
+    reader = clinic.service.application(clinic.organisation, scopes=("scores:read",))
+    answer = reader.post_bytes(content, media_type=media_type)
+    told = problem(answer)
+    assert (answer.status_code, told["code"], told["scope"]) == (403, "missing_scope", "submissions:write")
 
 
 def test_what_is_public_is_public_by_its_path(service: Service) -> None:
