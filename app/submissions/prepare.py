@@ -68,30 +68,12 @@ class Prepared:
     fingerprint: bytes
     content: bytes
     source: Keyed | None
+    course_form: CourseForm  # what the course of the episode needs of it
 
     @property
     def form(self) -> Form:
         """The form as it was sent."""
         return self.entry.form
-
-    @property
-    def course_form(self) -> CourseForm:
-        """What the course of the episode needs of it."""
-        form = self.form
-        return CourseForm(
-            submission_id=self.submission_id,
-            session_number=form.session_number,
-            instrument=self.instrument,
-            rater=form.rater,
-            completed_at=form.completed_at,
-            content=self.content,
-            focus=self.instrument.focus(self.answers),
-            planned_sessions=form.planned_sessions,
-            ending=form.reported.ending,
-            rupture=bool(form.reported.rupture),
-            answers=self.answers,
-            scores=self.scores,
-        )
 
 
 def prepare(
@@ -141,32 +123,60 @@ def _score_all(checked: dict[int, Checked]) -> dict[int, tuple[AnyScore, ...]]:
 def _digest(runtime: Runtime, caller: Caller, checked: Checked, scores: tuple[AnyScore, ...]) -> Prepared:
     entry, form = checked.entry, checked.entry.form
     organisation, keys = caller.organisation, runtime.keys
+    request = canonical_request(form, corrects=str(entry.corrects) if entry.corrects else None)
     content = canonical_content(form, version=checked.instrument.version)
-    episode, source = form.episode_ref, form.source
-    return Prepared(
+    course_form = _course_form(
+        checked,
         submission_id=entry.submission_id or runtime.new_id(),
+        content=keys.content("form", content, organisation=organisation),
+        scores=tuple(StoredScore(score_id=runtime.new_id(), score=one) for one in scores),
+    )
+    return Prepared(
+        submission_id=course_form.submission_id,
         caller=caller,
         entry=entry,
         instrument=checked.instrument,
         answers=checked.answers,
-        scores=tuple(StoredScore(score_id=runtime.new_id(), score=one) for one in scores),
-        sitting=Sitting(
-            client=keys.reference("client", *form.client_ref.parts, organisation=organisation),
-            therapist=keys.reference("therapist", *form.therapist_ref.parts, organisation=organisation),
-            episode=None if episode is None else keys.reference("episode", episode, organisation=organisation),
-            session_number=form.session_number,
-            completed_at=form.completed_at,
-        ),
+        scores=course_form.scores,
+        sitting=_sitting(runtime, caller, form),
         key=key_digest(runtime, caller, entry.key, route=entry.route),
-        fingerprint=keys.content(
-            "request",
-            canonical_request(form, corrects=str(entry.corrects) if entry.corrects else None),
-            organisation=organisation,
-        ),
-        content=keys.content("form", content, organisation=organisation),
+        fingerprint=keys.content("request", request, organisation=organisation),
+        content=course_form.content,
         source=None
-        if source is None
-        else keys.reference("source", source.system, source.id, organisation=organisation),
+        if form.source is None
+        else keys.reference("source", form.source.system, form.source.id, organisation=organisation),
+        course_form=course_form,
+    )
+
+
+def _sitting(runtime: Runtime, caller: Caller, form: Form) -> Sitting:
+    organisation, keys, episode = caller.organisation, runtime.keys, form.episode_ref
+    return Sitting(
+        client=keys.reference("client", *form.client_ref.parts, organisation=organisation),
+        therapist=keys.reference("therapist", *form.therapist_ref.parts, organisation=organisation),
+        episode=None if episode is None else keys.reference("episode", episode, organisation=organisation),
+        session_number=form.session_number,
+        completed_at=form.completed_at,
+    )
+
+
+def _course_form(
+    checked: Checked, *, submission_id: UUID, content: bytes, scores: tuple[StoredScore, ...]
+) -> CourseForm:
+    form = checked.entry.form
+    return CourseForm(
+        submission_id=submission_id,
+        session_number=form.session_number,
+        instrument=checked.instrument,
+        rater=form.rater,
+        completed_at=form.completed_at,
+        content=content,
+        focus=checked.instrument.focus(checked.answers),
+        planned_sessions=form.planned_sessions,
+        ending=form.reported.ending,
+        rupture=bool(form.reported.rupture),
+        answers=checked.answers,
+        scores=scores,
     )
 
 
