@@ -16,11 +16,6 @@ def to_json(value: Any) -> str:
     return _json.encode(value).decode()
 
 
-def to_document(thing: object) -> Any:
-    """Turn dataclasses, and tuples and dictionaries of them, into plain values."""
-    return msgspec.to_builtins(thing)
-
-
 def from_document(document: Any, kind: type[T]) -> T:
     """Build the dataclass, or the container of dataclasses, that a JSON column was written from."""
     return msgspec.convert(document, kind)

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.episodes.course import CourseForm
-from app.episodes.identify import Episode, choose, lock_episodes
+from app.episodes.identify import Episode, choose
 from app.errors import (
     AllianceError,
     EpisodeTherapistMismatch,
@@ -29,11 +29,11 @@ from app.errors import (
 from app.storage.keyring import Keyed
 from app.storage.runtime import Runtime
 from app.submissions import store
-from app.submissions.open_episode import Finished, OpenEpisode
+from app.submissions.open_episode import Finished, OpenEpisode, open_episodes
 from app.submissions.prepare import Prepared
 from app.submissions.sort_out import sort_out
 from app.submissions.stored import StoredSubmission, sees
-from app.submissions.write import Made, People, Taken, episode_from, write
+from app.submissions.write import Made, People, Taken, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,19 +108,8 @@ class Intake:
         digests = [form.sitting.client.digest for form in self._sorted.fresh.values()]
         clients = {known[digest] for digest in digests if digest in known}
         clients |= {target.client_id for target in self._sorted.targets.values()}
-        for row in lock_episodes(self._connection, clients, organisation=self._organisation):
-            beside = self._episodes.setdefault(row.client_id, [])
-            beside.append(self._opened(episode_from(row), beside, course=row.course, is_new=False))
-
-    def _opened(self, episode: Episode, beside: list[OpenEpisode], *, course: str | None, is_new: bool) -> OpenEpisode:
-        return OpenEpisode(
-            self._connection,
-            self._runtime.catalog,
-            episode,
-            beside,
-            course=course,
-            is_new=is_new,
-            organisation=self._organisation,
+        self._episodes = open_episodes(
+            self._connection, self._runtime.catalog, clients, organisation=self._organisation
         )
 
     def _take(self, index: int, form: Prepared) -> None:
@@ -175,7 +164,15 @@ class Intake:
             reference=reference,
             opened_at=self._now,
         )
-        return self._opened(episode, beside, course=None, is_new=True)
+        return OpenEpisode(
+            self._connection,
+            self._runtime.catalog,
+            episode,
+            beside,
+            course=None,
+            is_new=True,
+            organisation=self._organisation,
+        )
 
     def _correction(self, form: Prepared, target_id: UUID) -> _Place:
         """Find what a correction takes the place of; it stays within the series of what it corrects."""

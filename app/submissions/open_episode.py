@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from sys import maxsize
 from typing import Any
@@ -12,10 +12,12 @@ from sqlalchemy import Connection
 
 from app.episodes.course import Assessment, CourseForm, CourseState, Ended, advise, append, rebuild
 from app.episodes.history import read_forms, read_scores, state_from, with_scores
-from app.episodes.identify import Episode
+from app.episodes.identify import Episode, lock_episodes
 from app.errors import LaterEpisodeOpen
 from app.instruments.catalog import Catalog
 from app.stages.panel import StagePanel
+from app.storage.keyring import Keyed
+from app.storage.types import AnyRow
 from app.submissions.store import read_assessments
 
 
@@ -239,3 +241,30 @@ class OpenEpisode:
         self.episode.ending = ended.ending if ended is not None else None
         self.episode.ended_session = ended.session_number if ended is not None else None
         self.episode.ended_at = ended.completed_at if ended is not None else None
+
+
+def open_episodes(
+    connection: Connection, catalog: Catalog, client_ids: Collection[UUID], *, organisation: UUID
+) -> dict[UUID, list[OpenEpisode]]:
+    """Lock some clients with all their episodes, and open those, by client."""
+    opened: dict[UUID, list[OpenEpisode]] = {}
+    for row in lock_episodes(connection, client_ids, organisation=organisation):
+        beside = opened.setdefault(row.client_id, [])
+        episode = OpenEpisode(
+            connection, catalog, _episode(row), beside, course=row.course, is_new=False, organisation=organisation
+        )
+        beside.append(episode)
+    return opened
+
+
+def _episode(row: AnyRow) -> Episode:
+    return Episode(
+        episode_id=row.episode_id,
+        client_id=row.client_id,
+        therapist_id=row.therapist_id,
+        reference=None if row.reference is None else Keyed(key_id=row.reference_key, digest=row.reference),
+        opened_at=row.opened_at,
+        ending=row.ending,
+        ended_session=row.ended_session,
+        ended_at=row.ended_at,
+    )

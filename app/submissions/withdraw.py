@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.episodes.identify import lock_episodes
 from app.errors import KeyReused, NotCurrent, NotFound
 from app.storage.events import Event, event_row
 from app.storage.rows import write_rows
@@ -19,10 +18,10 @@ from app.storage.runtime import Runtime
 from app.storage.tables import events, idempotency_keys, withdrawals
 from app.submissions import store
 from app.submissions.find import Wanted, find
-from app.submissions.open_episode import OpenEpisode
+from app.submissions.open_episode import OpenEpisode, open_episodes
 from app.submissions.prepare import key_digest
 from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason, sees
-from app.submissions.write import Rows, add_revisions, episode_events, episode_from
+from app.submissions.write import Rows, add_revisions, episode_events
 
 ROUTE: Final = "withdrawals"
 
@@ -95,19 +94,10 @@ class _Withdrawal:
         return target
 
     def _episode(self, target: StoredSubmission) -> OpenEpisode:
-        beside: list[OpenEpisode] = []
-        for row in lock_episodes(self._connection, [target.client_id], organisation=self._organisation):
-            episode = OpenEpisode(
-                self._connection,
-                self._runtime.catalog,
-                episode_from(row),
-                beside,
-                course=row.course,
-                is_new=False,
-                organisation=self._organisation,
-            )
-            beside.append(episode)
-        return next(one for one in beside if one.episode.episode_id == target.episode_id)
+        opened = open_episodes(
+            self._connection, self._runtime.catalog, [target.client_id], organisation=self._organisation
+        )
+        return next(one for one in opened[target.client_id] if one.episode.episode_id == target.episode_id)
 
     def _take_out(
         self, target: StoredSubmission, episode: OpenEpisode, reason: WithdrawalReason, rows: Rows

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table
 
-from app.episodes.identify import Episode
 from app.storage.events import Event, Kind, event_row
 from app.storage.keyring import Keyed
 from app.storage.rows import write_rows
@@ -26,7 +25,6 @@ from app.storage.tables import (
     submissions,
     therapists,
 )
-from app.storage.types import AnyRow
 from app.submissions import store
 from app.submissions.find import Found
 from app.submissions.open_episode import Finished, OpenEpisode
@@ -101,20 +99,6 @@ def write(connection: Connection, made: Made) -> dict[int, StoredSubmission]:
     rows[episodes] = [one.row() for one in made.episodes if one.is_new]
     write_rows(connection, rows, changed_episodes=changed)
     return stored
-
-
-def episode_from(row: AnyRow) -> Episode:
-    """Read an episode from its row."""
-    return Episode(
-        episode_id=row.episode_id,
-        client_id=row.client_id,
-        therapist_id=row.therapist_id,
-        reference=None if row.reference is None else Keyed(key_id=row.reference_key, digest=row.reference),
-        opened_at=row.opened_at,
-        ending=row.ending,
-        ended_session=row.ended_session,
-        ended_at=row.ended_at,
-    )
 
 
 def add_revisions(

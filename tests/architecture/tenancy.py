@@ -15,7 +15,7 @@ EXEMPT = {
     "list_organisations": "the operator's list of all organisations, reached from the command line only",
 }
 _READING = {"select", "update", "delete"}
-_WRITING = {"insert", "insert_or_skip"}
+_WRITING = {"insert"}
 _ORGANISATION = (".c.organisation_id", ".organisation_id")
 
 

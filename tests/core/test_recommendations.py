@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from msgspec import to_builtins
 
 from app.instruments.catalog import shipped
 from app.instruments.model import NOT_APPLICABLE, Answer, Component, Facet, Instrument, ItemId
@@ -14,7 +15,7 @@ from app.scoring.score import score
 from app.stages.advice import Advice, stored_advice
 from app.stages.model import Ending, Session, StageEstimate, StageName, estimate
 from app.stages.recommend import RULES, Because, Recommendation, recommend
-from app.storage.documents import from_document, to_document
+from app.storage.documents import from_document
 
 WAI = shipped().latest("wai-sr")
 TRQ = shipped().latest("trq")
@@ -384,7 +385,7 @@ def test_every_rule_says_what_it_is() -> None:
 def test_what_is_stored_is_small_and_read_back_alike() -> None:
     """A stored recommendation is an id, a catalogue and the reasons; its words stand in the catalogue."""
     given = told(TRQ, long(rapport=1) | {ItemId("b1"): 1}, staged("exploring_the_problem"))
-    document = to_document(given)
+    document = to_builtins(given)
     assert [sorted(one) for one in document] == [["because", "catalogue", "id"]] * 3
     assert from_document(json.loads(json.dumps(document)), tuple[Recommendation, ...]) == given
 

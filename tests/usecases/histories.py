@@ -11,6 +11,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from hypothesis import strategies as st
+from msgspec import to_builtins
 from sqlalchemy import Connection, select
 
 from app.episodes.course import rebuild
@@ -18,7 +19,7 @@ from app.episodes.history import read_forms, read_scores, read_state, with_score
 from app.progress.progress import progress
 from app.progress.stage import stage
 from app.progress.trajectory import trajectory
-from app.storage.documents import to_document, to_json
+from app.storage.documents import to_json
 from app.storage.tables import assessments, episodes, scores, submissions
 from app.storage.types import AnyRow
 from app.submissions.intake import Recorded
@@ -146,9 +147,9 @@ def state_of(clinic: Clinic, client: str, named: dict[str, str]) -> dict[str, An
     if episode.course is not None:
         told.append(service.portal.call(partial(stage, service.runtime, caller, **asked)))
     own = {str(client_id): "client", str(episode.episode_id): "episode"}
-    own[to_document(told[0])["opened_at"]] = "opened"
+    own[to_builtins(told[0])["opened_at"]] = "opened"
     ended = [episode.ending, episode.ended_session, episode.ended_at]
-    state = {"course": episode.course, "ended": ended, "forms": found, "told": [to_document(one) for one in told]}
+    state = {"course": episode.course, "ended": ended, "forms": found, "told": [to_builtins(one) for one in told]}
     labelled: dict[str, Any] = _labelled(state, named | own)
     return labelled
 
@@ -179,7 +180,7 @@ def check_rebuild(clinic: Clinic, client: str) -> None:
 
 
 def _plain(thing: object) -> Any:
-    return json.loads(json.dumps(to_document(thing)))
+    return json.loads(json.dumps(to_builtins(thing)))
 
 
 def _rows(connection: Connection, clinic: Clinic, client_id: UUID) -> tuple[AnyRow, dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec import to_builtins
 from sqlalchemy import event, select
 
 from app.errors import (
@@ -21,7 +22,6 @@ from app.errors import (
     SessionAlreadyRated,
     SourceConflict,
 )
-from app.storage.documents import to_document
 from app.storage.tables import clients, episodes, events
 from app.submissions.intake import Outcome, Recorded
 from app.submissions.prepare import Entry
@@ -69,8 +69,8 @@ def newest(clinic: Clinic, outcomes: list[Outcome]) -> list[Any]:
 
 def _content(form: StoredSubmission) -> dict[str, Any]:
     own = ("submission_id", "client_id", "therapist_id", "episode_id", "received_at", "scores")
-    fields = {name: to_document(getattr(form, name)) for name in form.__slots__ if name not in own}
-    return fields | {"scores": to_document(tuple(score.score for score in form.scores))}
+    fields = {name: to_builtins(getattr(form, name)) for name in form.__slots__ if name not in own}
+    return fields | {"scores": to_builtins(tuple(score.score for score in form.scores))}
 
 
 def kinds(clinic: Clinic) -> Counter[str]:
