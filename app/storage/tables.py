@@ -11,7 +11,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     String,
@@ -21,16 +20,10 @@ from sqlalchemy import (
     text,
 )
 
+import app.storage.statistics_tables
+import app.storage.team_tables  # noqa: F401 - these belong to the metadata too
+from app.storage.metadata import metadata as metadata  # noqa: PLC0414 - who reads the schema imports it from here
 from app.storage.types import Document, UtcDateTime
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(referred_table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
 
 organisations = Table(
     "organisations",
@@ -123,6 +116,10 @@ episodes = Table(
     Column("ended_session", Integer),
     Column("ended_at", UtcDateTime),
     Column("course", Document),  # what is kept of its current forms: see app/episodes/course.py
+    Column("last_session", Integer),
+    Column("last_completed_at", UtcDateTime),
+    Column("expected_sessions", Integer),  # what the schedule says; how often forms are expected
+    Column("cadence_days", SmallInteger),
     PrimaryKeyConstraint("organisation_id", "episode_id"),
     UniqueConstraint("organisation_id", "client_id", "reference_key", "reference"),
     ForeignKeyConstraint(["organisation_id", "client_id"], ["clients.organisation_id", "clients.client_id"]),
@@ -169,6 +166,7 @@ submissions = Table(
     Column("ending", String(10)),
     Column("reported_stage", String(30)),
     Column("content", LargeBinary(32), nullable=False),
+    Column("norm_id", Uuid),  # what it was held against, fixed when it came in
     Column("supersedes", Uuid),
     Column("current", Boolean, nullable=False),  # neither superseded nor withdrawn
     PrimaryKeyConstraint("organisation_id", "submission_id"),
@@ -277,6 +275,59 @@ assessments = Table(
     ),
 )
 
+# A signal as it stands now; `signal_changes` keeps every state it was ever in.
+signals = Table(
+    "signals",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("signal_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("therapist_id", Uuid, nullable=False),
+    Column("episode_id", Uuid, nullable=False),
+    Column("submission_id", Uuid, nullable=False),  # the form that opened it
+    Column("instrument", String(40), nullable=False),
+    Column("rater", String(10), nullable=False),
+    Column("rule", String(20), nullable=False),
+    Column("level", String(10), nullable=False),
+    Column("opened_session", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("closed_session", Integer),
+    Column("detail", Document, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("acknowledged_at", UtcDateTime),
+    PrimaryKeyConstraint("organisation_id", "episode_id", "signal_id"),
+    ForeignKeyConstraint(["organisation_id", "episode_id"], ["episodes.organisation_id", "episodes.episode_id"]),
+)
+
+signal_changes = Table(
+    "signal_changes",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("change_id", Uuid, nullable=False),
+    Column("signal_id", Uuid, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("closed_session", Integer),
+    Column("level", String(10), nullable=False),
+    Column("because_of", Uuid, nullable=False),  # the form that came in, was corrected or withdrawn
+    Column("changed_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "signal_id", "change_id"),
+)
+
+# By whom: an application, and the person whom it names; the sender's own id of that person, never a name.
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("organisation_id", Uuid, nullable=False),
+    Column("acknowledgement_id", Uuid, nullable=False),
+    Column("signal_id", Uuid, nullable=False),
+    Column("application_id", Uuid, nullable=False),
+    Column("acting", String(100), nullable=False),
+    Column("reason", String(30), nullable=False),
+    Column("acknowledged_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "signal_id", "acknowledgement_id"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -305,5 +356,12 @@ events = Table(
     Column("chain", LargeBinary(32)),
     PrimaryKeyConstraint("organisation_id", "event_id"),
     UniqueConstraint("organisation_id", "sequence"),
+    Index(
+        "ix_events_unsealed",
+        "organisation_id",
+        "event_id",
+        sqlite_where=text("sequence IS NULL"),
+        postgresql_where=text("sequence IS NULL"),
+    ),
     ForeignKeyConstraint(["organisation_id"], ["organisations.organisation_id"]),
 )
