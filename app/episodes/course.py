@@ -14,7 +14,10 @@ from hashlib import sha256
 from itertools import groupby
 from uuid import UUID
 
+from app.change.norms import Norm, parameters, uncalibrated
+from app.change.signal import Look, Signal
 from app.change.since import Change, Earlier, extended, since
+from app.change.watch import START, SeriesWatch, look
 from app.instruments.model import Answer, Instrument, ItemId, Rater
 from app.scoring.score import AnyScore, Score
 from app.stages.criteria import Level, kept, level
@@ -48,6 +51,8 @@ class CourseForm:
     planned_sessions: int | None
     ending: Ending | None
     rupture: bool
+    wish_to_talk: bool
+    norm: Norm | None
     answers: Mapping[ItemId, Answer]
     scores: tuple[StoredScore, ...]
 
@@ -96,6 +101,7 @@ class SeriesState:
     sessions: tuple[int, ...]
     totals: tuple[float | None, ...]
     latest: tuple[LatestScore, ...]
+    watch: SeriesWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +136,13 @@ class Assessment:
     """What is said about one form."""
 
     change: dict[str, Change]
+    signals: tuple[Signal, ...]
     stage: StagePanel
     recommendations: tuple[Recommendation, ...]
+
+    def at_stage(self, form: CourseForm, panel: StagePanel) -> Assessment:
+        """Return what is said about the form once its session is seen otherwise."""
+        return replace(self, stage=panel, recommendations=advise(form, panel, self.signals))
 
 
 def append(
@@ -157,18 +168,23 @@ def append(
     if state is not None:
         before = state.before if state.after.number == form.session_number else state.after
     known: dict[str, SeriesState] = state.series if state is not None else {}
-    line = known.get(form.series)
-    if line is not None and line.scale != _scale(form.instrument):
-        line = None
-    series = known | {form.series: _extended(line, form)}
-    session = _session([*others, form])
+    line, given_up = _line(known.get(form.series), form)
+    watch, signals = look(line.watch if line is not None else START, _look(form))
+    series = known | {form.series: _extended(line, form, watch)}
+    began = any(one.watch.onset_session == form.session_number for one in series.values())
+    session = _session([*others, form], rupture=began)
     after, told = advance(before, session)
     panel = panel_of(told, _leading_levels(series.values()), focus=session.focus)
     ended = _first_end(state.ended if state is not None else None, form)
-    change = since(_scores(form), line.earlier if line is not None else {})
+    change = since(_scores(form), line.earlier if line is not None else {}, form.norm)
     return (
         CourseState(before=before, after=after, series=series, ended=ended, panel=panel),
-        Assessment(change=change, stage=panel, recommendations=advise(form, panel)),
+        Assessment(
+            change=change,
+            signals=(*given_up, *signals),
+            stage=panel,
+            recommendations=advise(form, panel, signals),
+        ),
     )
 
 
@@ -186,26 +202,56 @@ def rebuild(forms: Iterable[CourseForm]) -> tuple[CourseState | None, dict[UUID,
         for form in session[:-1]:  # the later forms of a session tell something about it too
             told = found[form.submission_id]
             if told.stage != state.panel:
-                found[form.submission_id] = replace(told, stage=state.panel, recommendations=advise(form, state.panel))
+                found[form.submission_id] = told.at_stage(form, state.panel)
     return state, found
 
 
-def advise(form: CourseForm, panel: StagePanel) -> tuple[Recommendation, ...]:
-    """Recommend what to talk about after one form, given the stage at its session."""
-    return recommend(form.instrument, scores=_scores(form), answers=dict(form.answers), stage=panel.estimate)
+def advise(form: CourseForm, panel: StagePanel, signals: Sequence[Signal]) -> tuple[Recommendation, ...]:
+    """Recommend what to talk about after one form, given its signals and the stage at its session."""
+    return recommend(
+        form.instrument, scores=_scores(form), answers=dict(form.answers), stage=panel.estimate, signals=signals
+    )
+
+
+def _line(known: SeriesState | None, form: CourseForm) -> tuple[SeriesState | None, tuple[Signal, ...]]:
+    """Return the series that a form goes on with; where it starts anew on another scale, nothing repairs what was open."""
+    if known is None or known.scale == _scale(form.instrument):
+        return known, ()
+    given_up = (replace(one, state="unresolved", closed_session=form.session_number) for one in known.watch.open)
+    return None, tuple(given_up)
+
+
+def _look(form: CourseForm) -> Look:
+    """Show a form to the rules that raise signals."""
+    total = next((s for s in _scores(form) if s.component == "total"), None)
+    scored = total if isinstance(total, Score) else None
+    instrument = form.instrument
+    return Look(
+        submission_id=form.submission_id,
+        session_number=form.session_number,
+        mean=scored.mean if scored else None,
+        pomp=scored.pomp if scored else None,
+        value=scored.value if scored else None,
+        reported_rupture=form.rupture,
+        wish_to_talk=form.wish_to_talk,
+        cut_offs=tuple(one for one in instrument.cut_offs if one.component == "total"),
+        parameters=parameters(form.norm, "total")
+        if form.norm is not None
+        else uncalibrated(instrument.lowest, instrument.highest),
+    )
 
 
 def _scores(form: CourseForm) -> tuple[AnyScore, ...]:
     return tuple(one.score for one in form.scores)
 
 
-def _session(forms: Sequence[CourseForm]) -> Session:
+def _session(forms: Sequence[CourseForm], *, rupture: bool) -> Session:
     """Gather the forms of one session into what it tells the stage.
 
     Focus answers are the client's. Of two statements the one completed later counts, of two endings the first, as for
-    the episode; a rupture counts whoever says it.
+    the episode; a rupture counts whoever says it, and so does one that a series showed.
     """
-    session = Session(number=forms[0].session_number)
+    session = Session(number=forms[0].session_number, rupture=rupture)
     for form in sorted(forms, key=lambda form: form.order):
         told = form.focus if form.rater == "client" else None
         session = Session(
@@ -218,7 +264,7 @@ def _session(forms: Sequence[CourseForm]) -> Session:
     return session
 
 
-def _extended(line: SeriesState | None, form: CourseForm) -> SeriesState:
+def _extended(line: SeriesState | None, form: CourseForm, watch: SeriesWatch) -> SeriesState:
     scores = _scores(form)
     total = next((s for s in scores if s.component == "total"), None)
     scored = total if isinstance(total, Score) else None
@@ -235,6 +281,7 @@ def _extended(line: SeriesState | None, form: CourseForm) -> SeriesState:
         sessions=(*(line.sessions if line else ()), form.session_number)[-SHORT_SERIES:],
         totals=(*(line.totals if line else ()), scored.value if scored else None)[-SHORT_SERIES:],
         latest=tuple(_latest(one) for one in form.scores),
+        watch=watch,
     )
 
 

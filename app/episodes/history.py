@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select
 
+from app.change.norms import Norm
 from app.episodes.course import CourseForm, CourseState, StoredScore, rebuild
+from app.episodes.norms import read_norms
 from app.instruments.catalog import Catalog
 from app.instruments.model import Answer, InstrumentKey, InstrumentRef, ItemId, answer_from_document
 from app.scoring.score import AnyScore, NotScored, Score
@@ -34,6 +36,8 @@ _FORMS = (
         submissions.c.planned_sessions,
         submissions.c.ending,
         submissions.c.reported_rupture,
+        submissions.c.wish_to_talk,
+        submissions.c.norm_id,
     )
     .where(
         submissions.c.organisation_id == bindparam("organisation"),
@@ -57,7 +61,9 @@ def read_forms(
 ) -> list[CourseForm]:
     """Read an episode's current forms from a session on, without their scores."""
     sent = {"organisation": organisation, "episode_id": episode_id, "from_session": from_session}
-    return [_form(row, catalog) for row in connection.execute(_FORMS, sent)]
+    rows = list(connection.execute(_FORMS, sent))
+    norms = read_norms(connection, {row.norm_id for row in rows if row.norm_id is not None}, organisation=organisation)
+    return [_form(row, catalog, norms) for row in rows]
 
 
 def read_scores(
@@ -103,7 +109,7 @@ def answers_of(row: AnyRow) -> dict[ItemId, Answer]:
     return {ItemId(item): answer_from_document(answer) for item, answer in row.answers.items()}
 
 
-def _form(row: AnyRow, catalog: Catalog) -> CourseForm:
+def _form(row: AnyRow, catalog: Catalog, norms: Mapping[UUID, Norm]) -> CourseForm:
     return CourseForm(
         submission_id=row.submission_id,
         session_number=row.session_number,
@@ -115,6 +121,8 @@ def _form(row: AnyRow, catalog: Catalog) -> CourseForm:
         planned_sessions=row.planned_sessions,
         ending=row.ending,
         rupture=bool(row.reported_rupture),
+        wish_to_talk=bool(row.wish_to_talk),
+        norm=norms[row.norm_id] if row.norm_id is not None else None,
         answers=answers_of(row),
         scores=(),
     )

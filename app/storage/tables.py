@@ -325,7 +325,9 @@ acknowledgements = Table(
     Column("acting", String(100), nullable=False),
     Column("reason", String(30), nullable=False),
     Column("acknowledged_at", UtcDateTime, nullable=False),
+    Column("key", LargeBinary(32), nullable=False),  # digest of the idempotency key
     PrimaryKeyConstraint("organisation_id", "signal_id", "acknowledgement_id"),
+    UniqueConstraint("organisation_id", "key"),
 )
 
 idempotency_keys = Table(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from sys import maxsize
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.episodes.course import Assessment, CourseForm, CourseState, Ended, advise, append, rebuild
+from app.episodes.course import Assessment, CourseForm, CourseState, Ended, SeriesState, append, rebuild
 from app.episodes.history import read_forms, read_scores, state_from, with_scores
 from app.episodes.identify import Episode, lock_episodes
+from app.episodes.signals import SignalNews, news_against, news_at, stored_signals
 from app.errors import LaterEpisodeOpen
 from app.instruments.catalog import Catalog
 from app.stages.panel import StagePanel
@@ -29,6 +30,7 @@ class Finished:
     told: Mapping[UUID, Assessment]
     recomputed_later_sessions: Mapping[UUID, int]
     revised: Mapping[UUID, tuple[int, Assessment]]
+    signals: Sequence[SignalNews]
 
 
 class OpenEpisode:
@@ -59,6 +61,7 @@ class OpenEpisode:
         self._taken: dict[UUID, CourseForm] = {}
         self._told: dict[UUID, Assessment] = {}
         self._later: dict[UUID, int] = {}
+        self._signals: list[SignalNews] = []
         self._panels: dict[int, StagePanel] = {}  # of sessions whose other forms may hear something new
 
     @property
@@ -116,7 +119,13 @@ class OpenEpisode:
         self._end_as(self._state.ended if self._state is not None else None)
         if self.was_ended and self.episode.ended_at is None and self._has_another_open():
             raise LaterEpisodeOpen
-        return Finished(state=self._state, told=self._told, recomputed_later_sessions=self._later, revised=revised)
+        return Finished(
+            state=self._state,
+            told=self._told,
+            recomputed_later_sessions=self._later,
+            revised=revised,
+            signals=self._signals,
+        )
 
     def row(self) -> dict[str, Any]:
         """Make the episode's row."""
@@ -133,11 +142,16 @@ class OpenEpisode:
             "ended_session": episode.ended_session,
             "ended_at": episode.ended_at,
             "course": self._state,
+            "last_session": self._last or None,
+            "last_completed_at": max((line.completed_at for line in self._lines()), default=None),
         }
 
     @property
     def _last(self) -> int:
         return self._state.after.number if self._state is not None else 0
+
+    def _lines(self) -> Iterable[SeriesState]:
+        return self._state.series.values() if self._state is not None else ()
 
     def _read(self, session: int) -> None:
         """Read the stored forms from a session on, as far as they are not there yet."""
@@ -165,7 +179,9 @@ class OpenEpisode:
             if one.session_number == session and one is not form
         ]
         known = self._state.panel if self._state is not None and others else None
-        self._state, self._told[form.submission_id] = append(self._state, form, others=others)
+        self._state, told = append(self._state, form, others=others)
+        self._told[form.submission_id] = told
+        self._signals += news_at(form, told.signals)
         if known is not None and self._state.panel != known:
             self._panels[session] = self._state.panel
 
@@ -173,25 +189,32 @@ class OpenEpisode:
         """Fold all current forms anew; what is said otherwise than before is another revision."""
         self._read(1)
         stored = self._with_scores(self._stored.values())
-        self._state, told = rebuild([*stored, *self._taken.values()])
+        forms = [*stored, *self._taken.values()]
+        self._state, told = rebuild(forms)
+        self._signals = self._signals_anew(forms, told)
         self._told = {submission_id: told[submission_id] for submission_id in self._taken}
         return self._revisions({form.submission_id: told[form.submission_id] for form in stored})
+
+    def _signals_anew(self, forms: Iterable[CourseForm], told: Mapping[UUID, Assessment]) -> list[SignalNews]:
+        """Compare what all signals of the episode are now with what is stored of them."""
+        before = stored_signals(
+            self._connection, organisation=self._organisation, episode_id=self.episode.episode_id
+        )
+        now: dict[UUID, SignalNews] = {}
+        for form in sorted(forms, key=lambda form: form.order):
+            now |= {one.signal.signal_id: one for one in news_at(form, told[form.submission_id].signals)}
+        return news_against(before, now)
 
     def _tell_others(self) -> dict[UUID, tuple[int, Assessment]]:
         """Tell the other forms of a session what its later forms brought."""
         for form in self._taken.values():
             if (panel := self._panels.get(form.session_number)) is not None:
-                told = self._told[form.submission_id]
-                self._told[form.submission_id] = replace(told, stage=panel, recommendations=advise(form, panel))
+                self._told[form.submission_id] = self._told[form.submission_id].at_stage(form, panel)
         stored = self._with_scores(f for f in self._stored.values() if f.session_number in self._panels)
         before = self._assessments(stored)
         return self._revisions(
             {
-                form.submission_id: replace(
-                    before[form.submission_id][1],
-                    stage=self._panels[form.session_number],
-                    recommendations=advise(form, self._panels[form.session_number]),
-                )
+                form.submission_id: before[form.submission_id][1].at_stage(form, self._panels[form.session_number])
                 for form in stored
             },
             before,

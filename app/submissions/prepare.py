@@ -175,6 +175,8 @@ def _course_form(
         planned_sessions=form.planned_sessions,
         ending=form.reported.ending,
         rupture=bool(form.reported.rupture),
+        wish_to_talk=bool(form.reported.wish_to_talk),
+        norm=None,
         answers=checked.answers,
         scores=scores,
     )

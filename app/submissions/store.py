@@ -11,9 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
+from app.change.norms import Norm
+from app.change.signal import Signal
 from app.change.since import Change
 from app.episodes.course import Assessment, StoredScore
 from app.episodes.history import SCORE_NUMBERS, answers_of, instrument_of, read_scores
+from app.episodes.norms import read_norms
 from app.instruments.model import answer_document
 from app.scoring.score import NotScored, Score
 from app.stages.panel import StagePanel
@@ -74,6 +77,7 @@ def submission_row(
         "ending": stored.reported.ending,
         "reported_stage": stored.reported.stage,
         "content": content,
+        "norm_id": stored.norm.norm_id if stored.norm is not None else None,
         "supersedes": stored.supersedes,
         "current": True,
     }
@@ -119,7 +123,7 @@ def assessment_row(revision: Revision, *, organisation: UUID) -> dict[str, Any]:
         "because_of": revision.because_of,
         "recomputed_later_sessions": revision.recomputed_later_sessions,
         "change": revision.assessment.change,
-        "signals": [],
+        "signals": revision.assessment.signals,
         "stage": revision.assessment.stage,
         "recommendations": revision.assessment.recommendations,
     }
@@ -158,6 +162,7 @@ def _loading(among: Among, *, first: bool) -> Any:
             assessments.c.revision,
             assessments.c.recomputed_later_sessions,
             assessments.c.change,
+            assessments.c.signals,
             assessments.c.stage,
             assessments.c.recommendations,
         )
@@ -186,7 +191,8 @@ def load(
     sent = {"organisation": organisation, "ids": list(submission_ids)}
     forms = connection.execute((_FIRST if first else _LATEST)[connection.dialect.name], sent).all()
     found = read_scores(connection, submission_ids, organisation=organisation)
-    return {row.submission_id: _stored(row, found[row.submission_id]) for row in forms}
+    norms = read_norms(connection, {row.norm_id for row in forms if row.norm_id is not None}, organisation=organisation)
+    return {row.submission_id: _stored(row, found[row.submission_id], norms.get(row.norm_id)) for row in forms}
 
 
 _ASSESSED = in_both(
@@ -237,12 +243,13 @@ def read_fate(
 def _assessment(row: AnyRow) -> Assessment:
     return Assessment(
         change=from_document(row.change, dict[str, Change]),
+        signals=from_document(row.signals, tuple[Signal, ...]),
         stage=from_document(row.stage, StagePanel),
         recommendations=from_document(row.recommendations, tuple[Recommendation, ...]),
     )
 
 
-def _stored(row: AnyRow, found: tuple[StoredScore, ...]) -> StoredSubmission:
+def _stored(row: AnyRow, found: tuple[StoredScore, ...], norm: Norm | None) -> StoredSubmission:
     told = _assessment(row)
     return StoredSubmission(
         submission_id=row.submission_id,
@@ -270,7 +277,9 @@ def _stored(row: AnyRow, found: tuple[StoredScore, ...]) -> StoredSubmission:
         supersedes=row.supersedes,
         current=bool(row.current),
         scores=found,
+        norm=norm,
         change=told.change,
+        signals=told.signals,
         stage=told.stage,
         recommendations=told.recommendations,
         recomputed_later_sessions=row.recomputed_later_sessions,

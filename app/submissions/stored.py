@@ -8,6 +8,8 @@ from typing import Literal
 from uuid import UUID
 
 from app.access.caller import Caller
+from app.change.norms import Norm
+from app.change.signal import Signal
 from app.change.since import Change
 from app.episodes.course import StoredScore
 from app.instruments.model import Answer, InstrumentRef, ItemId, Rater
@@ -51,7 +53,9 @@ class StoredSubmission:
     supersedes: UUID | None
     current: bool
     scores: tuple[StoredScore, ...]
+    norm: Norm | None
     change: dict[str, Change]
+    signals: tuple[Signal, ...]
     stage: StagePanel
     recommendations: tuple[Recommendation, ...]
     recomputed_later_sessions: int

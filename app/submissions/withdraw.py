@@ -12,16 +12,17 @@ from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.errors import KeyReused, NotCurrent, NotFound
-from app.storage.events import Event, event_row
+from app.episodes.signals import write_signals
+from app.storage.events import Event, Kind, event_row
 from app.storage.rows import write_rows
 from app.storage.runtime import Runtime
 from app.storage.tables import events, idempotency_keys, withdrawals
 from app.submissions import store
 from app.submissions.find import Wanted, find
-from app.submissions.open_episode import OpenEpisode, open_episodes
+from app.submissions.open_episode import Finished, OpenEpisode, open_episodes
 from app.submissions.prepare import key_digest
 from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason, sees
-from app.submissions.write import Rows, add_revisions, episode_events
+from app.submissions.write import Rows, add_revisions, episode_events, signal_news
 
 ROUTE: Final = "withdrawals"
 
@@ -80,9 +81,13 @@ class _Withdrawal:
         rows: Rows = {}
         if bound is None:
             rows[idempotency_keys] = [self._key_row(key, fingerprint, submission_id, created=before is None)]
-        told = before if before is not None else self._take_out(target, episode, reason, rows)
+        told, finished = (before, {}) if before is not None else self._take_out(target, episode, reason, rows)
         changed = [episode.row()] if episode.touched else []
         write_rows(self._connection, rows, changed_episodes=changed)
+        news = signal_news([episode] if finished else [], finished, because_of={target.episode_id: submission_id})
+        write_signals(
+            self._connection, news, organisation=self._organisation, now=self._now, new_id=self._runtime.new_id
+        )
         created = bound.created if bound is not None else before is None
         return Withdrawn(submission_id=submission_id, withdrawal=told, created=created, replayed=bound is not None)
 
@@ -101,7 +106,7 @@ class _Withdrawal:
 
     def _take_out(
         self, target: StoredSubmission, episode: OpenEpisode, reason: WithdrawalReason, rows: Rows
-    ) -> Withdrawal:
+    ) -> tuple[Withdrawal, dict[UUID, Finished]]:
         form = episode.stored(target.submission_id, session_number=target.session_number)
         if form is None:
             raise NotCurrent(submission_id=None)
@@ -127,7 +132,7 @@ class _Withdrawal:
         )
         subject = episode.subject | {"submission_id": str(target.submission_id)}
         told_of = episode_events(episode, finished[target.episode_id])
-        happened = [("submission.withdrawn", subject), *((kind, episode.subject) for kind in told_of)]
+        happened: list[tuple[Kind, dict[str, str]]] = [("submission.withdrawn", subject), *told_of]
         rows[events] = [
             event_row(
                 Event(
@@ -141,7 +146,7 @@ class _Withdrawal:
             )
             for kind, about in happened
         ]
-        return told
+        return told, finished
 
     def _key_row(self, key: bytes, fingerprint: bytes, submission_id: UUID, *, created: bool) -> dict[str, object]:
         return {

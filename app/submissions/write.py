@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Table
 
+from app.episodes.identify import Episode
+from app.episodes.signals import SignalNews, write_signals
 from app.storage.events import Event, Kind, event_row
 from app.storage.keyring import Keyed
 from app.storage.rows import write_rows
@@ -92,12 +94,15 @@ def write(connection: Connection, made: Made) -> dict[int, StoredSubmission]:
     rows: Rows = {}
     _add_people(rows, made)
     _add_forms(rows, made, stored)
-    add_revisions(rows, finished, now=made.now, organisation=organisation, because_of=_causes(made))
+    causes = _causes(made)
+    add_revisions(rows, finished, now=made.now, organisation=organisation, because_of=causes)
     _add_keys(rows, made)
     rows[events] = [event_row(event, organisation=organisation) for event in _events(made, finished)]
     changed = [one.row() for one in made.episodes if not one.is_new]
     rows[episodes] = [one.row() for one in made.episodes if one.is_new]
     write_rows(connection, rows, changed_episodes=changed)
+    news = signal_news(made.episodes, finished, because_of=causes)
+    write_signals(connection, news, organisation=organisation, now=made.now, new_id=made.runtime.new_id)
     return stored
 
 
@@ -121,6 +126,17 @@ def add_revisions(
                 assessment=assessment,
             )
             rows.setdefault(assessments, []).append(store.assessment_row(revision, organisation=organisation))
+
+
+def signal_news(
+    episodes: Iterable[OpenEpisode], finished: Mapping[UUID, Finished], *, because_of: Mapping[UUID, UUID]
+) -> list[tuple[Episode, SignalNews]]:
+    """Gather what the signals became; where all of an episode were looked at anew, what changed the episode is why."""
+    return [
+        (one.episode, replace(news, because_of=news.because_of or because_of[one.episode.episode_id]))
+        for one in episodes
+        for news in finished[one.episode.episode_id].signals
+    ]
 
 
 def _causes(made: Made) -> dict[UUID, UUID]:
@@ -154,7 +170,9 @@ def _stored(taken: Taken, finished: Mapping[UUID, Finished], now: datetime) -> S
         supersedes=prepared.entry.corrects,
         current=True,
         scores=prepared.scores,
+        norm=prepared.course_form.norm,
         change=told.change,
+        signals=told.signals,
         stage=told.stage,
         recommendations=told.recommendations,
         recomputed_later_sessions=finished[episode_id].recomputed_later_sessions[prepared.submission_id],
@@ -254,7 +272,7 @@ def _events(made: Made, finished: Mapping[UUID, Finished]) -> list[Event]:
     for one in made.episodes:
         application = by_episode[one.episode.episode_id]
         told = episode_events(one, finished[one.episode.episode_id])
-        happened += [(application, kind, one.subject) for kind in told]
+        happened += [(application, kind, about) for kind, about in told]
     return [
         Event(
             event_id=made.runtime.new_id(),
@@ -267,8 +285,8 @@ def _events(made: Made, finished: Mapping[UUID, Finished]) -> list[Event]:
     ]
 
 
-def episode_events(one: OpenEpisode, finished: Finished) -> list[Kind]:
-    """Say whether an episode was opened, ended or opened again, and whether earlier words were revised."""
+def episode_events(one: OpenEpisode, finished: Finished) -> list[tuple[Kind, dict[str, str]]]:
+    """Say whether an episode was opened, ended or opened again, what was revised, and what its signals became."""
     is_ended = one.episode.ended_at is not None
     happened: list[tuple[bool, Kind]] = [
         (one.is_new, "episode.opened"),
@@ -276,4 +294,11 @@ def episode_events(one: OpenEpisode, finished: Finished) -> list[Kind]:
         (is_ended and not one.was_ended, "episode.ended"),
         (one.was_ended and not is_ended, "episode.reopened"),
     ]
-    return [kind for so, kind in happened if so]
+    told = [(kind, one.subject) for so, kind in happened if so]
+    return told + [
+        (
+            "signal.opened" if news.signal.is_open else "signal.closed",
+            one.subject | {"signal_id": str(news.signal.signal_id)},
+        )
+        for news in finished.signals
+    ]

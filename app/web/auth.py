@@ -69,3 +69,4 @@ InstrumentsReader = Annotated[Caller, Security(_Opens("instruments:read"), scope
 SubmissionsWriter = Annotated[Caller, Security(_Opens("submissions:write"), scopes=["submissions:write"])]
 SubmissionsReader = Annotated[Caller, Security(_Opens("submissions:read"), scopes=["submissions:read"])]
 ScoresReader = Annotated[Caller, Security(_Opens("scores:read"), scopes=["scores:read"])]
+SignalsWriter = Annotated[Caller, Security(_Opens("signals:write"), scopes=["signals:write"])]

@@ -34,6 +34,7 @@ model are not validated, and every answer says so. Not a crisis service.
 _TAGS = [
     {"name": "submissions", "description": "Forms come in and can be read back."},
     {"name": "clients", "description": "What is known about one client: progress, stage, and how a score came about."},
+    {"name": "signals", "description": "Prompts to look at a relationship: read, explained, acknowledged."},
     {"name": "instruments", "description": "What is asked and how it is counted; scoring without storing."},
     {"name": "health", "description": "Whether the service lives and can work."},
 ]
@@ -44,6 +45,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "submission_id": {"description": "The `id` in the answer to a form."},
     "client_id": {"description": "The opaque id that `POST /v1/clients/lookup` and every answer to a form name."},
     "score_id": {"description": "The `id` of a score."},
+    "signal_id": {"description": "The `id` of a signal."},
     "key": {"description": "The instrument's key."},
     "version": {"description": "A version of the instrument."},
 }

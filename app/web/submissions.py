@@ -21,6 +21,7 @@ from app.submissions.withdraw import withdraw
 from app.web.auth import SubmissionsReader, SubmissionsWriter
 from app.web.batch_wire import BatchIn, BatchOut, item_out, sent_items
 from app.web.language import preferred_language
+from app.web.keys import IdempotencyKey, checked_key
 from app.web.openapi import problems
 from app.web.problems import WebProblem
 from app.web.route import StrictRoute
@@ -40,14 +41,6 @@ from app.web.wire import Service, answer
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"], route_class=StrictRoute)
 
-IdempotencyKey = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        description="A fresh key for each form, the same with every retry of it; bare or in quotes. Required.",
-        json_schema_extra={"minLength": 1, "maxLength": 255},
-    ),
-]
 IfNoneMatch = Annotated[
     Annotated[str, Field(max_length=200)] | None,
     Header(alias="If-None-Match", description="`*`: the form must not be there yet, or be the same. Required."),
@@ -83,7 +76,7 @@ async def post_submission(  # noqa: PLR0917 - FastAPI passes by name
     prefer: Prefer = None,
 ) -> Response:
     """Record one form."""
-    entry = Entry(form=form_of(form), key=_key(idempotency_key))
+    entry = Entry(form=form_of(form), key=checked_key(idempotency_key))
     return await _recorded(request, service, caller, entry, prefer)
 
 
@@ -161,7 +154,7 @@ async def post_correction(  # noqa: PLR0917 - FastAPI passes by name
     prefer: Prefer = None,
 ) -> Response:
     """Record a form that supersedes another one."""
-    entry = Entry(form=form_of(form), key=_key(idempotency_key), route="corrections", corrects=submission_id)
+    entry = Entry(form=form_of(form), key=checked_key(idempotency_key), route="corrections", corrects=submission_id)
     return await _recorded(request, service, caller, entry, prefer)
 
 
@@ -187,7 +180,7 @@ async def post_withdrawal(
     idempotency_key: IdempotencyKey,
 ) -> Response:
     """Withdraw one form."""
-    found = await withdraw(service, caller, submission_id, reason=sent.reason, key=_key(idempotency_key))
+    found = await withdraw(service, caller, submission_id, reason=sent.reason, key=checked_key(idempotency_key))
     headers = {"Idempotent-Replayed": "true"} if found.replayed else {}
     return answer(withdrawn_out(found), status=201 if found.created else 200, headers=headers)
 
@@ -243,15 +236,3 @@ def _told(
 
 def _minimal(prefer: str | None) -> bool:
     return prefer is not None and "return=minimal" in prefer.replace(" ", "").split(",")
-
-
-def _key(header: str) -> str:
-    """Take the key out of its quotes, or refuse it."""
-    if not header.strip():
-        raise WebProblem("idempotency_key_missing")
-    key = header.strip()
-    if len(key) >= 2 and key[0] == key[-1] == '"':
-        key = key[1:-1]
-    if not (0 < len(key) <= 255 and all("!" <= char <= "~" for char in key)):
-        raise WebProblem("idempotency_key_invalid")
-    return key

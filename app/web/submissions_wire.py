@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from app.change.watch import is_at_ceiling
 from app.instruments.catalog import Catalog
 from app.instruments.model import Instrument, Rater, answer_document
 from app.stages.model import Ending, StageName
@@ -29,6 +30,7 @@ from app.web.scores_wire import (
     score_out,
     stage_out,
 )
+from app.web.signals_wire import SignalOut, signal_out
 from app.web.wire import AnswersIn, In, Moment, OptionalDate, Out, Text, Time
 
 EXAMPLE: dict[str, Any] = {
@@ -177,7 +179,23 @@ class SubmissionOut(Out):
             description="How many later sessions of the episode were looked at again because of this form.",
         ),
     ]
-    signals: Annotated[list[None], Field(max_length=0, description="Empty: signals are not computed yet.")]
+    signals: Annotated[
+        list[SignalOut],
+        Field(
+            max_length=20,
+            description="Opened, still open or closed at this form, in its series. Empty for a key that opens one client.",
+        ),
+    ]
+    notes: Annotated[
+        list[Literal["ceiling"]],
+        Field(
+            max_length=1,
+            description=(
+                "`ceiling`: the highest total there is. It says little: many people give only top marks, and nothing "
+                "can rise from there."
+            ),
+        ),
+    ]
     stage: StageOut | None = Field(description="null for a key that opens one client: it is for the therapist.")
     recommendations: Annotated[list[RecommendationOut], Field(max_length=3)]
 
@@ -357,7 +375,8 @@ def submission_out(stored: StoredSubmission, view: View) -> dict[str, Any]:
         "scores": [score_out(one.score, one.score_id) for one in stored.scores],
         "change": {component: change_out(stored.change[component]) for component in components},
         "recomputed_later_sessions": stored.recomputed_later_sessions,
-        "signals": [],
+        "signals": [signal_out(one) for one in stored.signals] if view.sees_the_stage else [],
+        "notes": ["ceiling"] if any(is_at_ceiling(one.score) for one in stored.scores) else [],
         "stage": stage_out(stored.stage) if view.sees_the_stage else None,
         "recommendations": [recommendation_out(one, view.language) for one in stored.recommendations]
         if view.sees_the_stage

@@ -97,7 +97,9 @@ def _create_signals() -> None:
         sa.Column("acting", sa.String(length=100), nullable=False),
         sa.Column("reason", sa.String(length=30), nullable=False),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
         sa.PrimaryKeyConstraint("organisation_id", "signal_id", "acknowledgement_id", name=op.f("pk_acknowledgements")),
+        sa.UniqueConstraint("organisation_id", "key", name=op.f("uq_acknowledgements_organisation_id_key")),
     )
 
 

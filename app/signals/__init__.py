@@ -1,0 +1,1 @@
+"""The life of a signal: read, explained, acknowledged."""

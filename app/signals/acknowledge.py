@@ -1,0 +1,86 @@
+"""Say that a signal was looked at, by whom and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.access.caller import Caller
+from app.errors import KeyReused, NotFound
+from app.signals.life import Acknowledgement, Reason
+from app.signals.read import acknowledgement_of
+from app.signals.store import find_acknowledgement, find_signal, insert_acknowledgement
+from app.storage.events import Event, append_events
+from app.storage.runtime import Runtime
+
+ROUTE: Final = "acknowledgements"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """An acknowledgement, kept now or by an earlier request with this key."""
+
+    acknowledgement: Acknowledgement
+    replayed: bool
+
+
+async def acknowledge(
+    runtime: Runtime, caller: Caller, *, client_id: UUID, signal_id: UUID, acting: str, reason: Reason, key: str
+) -> Acknowledged:
+    """Keep that a person looked at a signal; the same key again answers what was kept, other content is refused."""
+    bound = "\n".join((key, ROUTE, str(caller.application), str(caller.client_id), str(caller.therapist_id)))
+    digest = runtime.keys.content("key", bound, organisation=caller.organisation)
+
+    def work(connection: Connection) -> Acknowledged:
+        attempt = _Attempt(connection=connection, runtime=runtime, caller=caller)
+        return attempt.run(client_id=client_id, signal_id=signal_id, acting=acting, reason=reason, key=digest)
+
+    async with runtime.flights.hold([digest]):
+        return await runtime.database.write(work)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """One attempt at the transaction."""
+
+    connection: Connection
+    runtime: Runtime
+    caller: Caller
+
+    def run(self, *, client_id: UUID, signal_id: UUID, acting: str, reason: Reason, key: bytes) -> Acknowledged:
+        organisation = self.caller.organisation
+        signal = find_signal(self.connection, organisation=organisation, client_id=client_id, signal_id=signal_id)
+        if signal is None or not self._may(signal.client_id, signal.therapist_id):
+            raise NotFound
+        before = find_acknowledgement(self.connection, key, organisation=organisation)
+        if before is not None:
+            if (before.signal_id, before.acting, before.reason) != (signal_id, acting, reason):
+                raise KeyReused
+            return Acknowledged(acknowledgement=acknowledgement_of(before), replayed=True)
+        made = Acknowledgement(
+            acknowledgement_id=self.runtime.new_id(),
+            application_id=self.caller.application,
+            acting=acting,
+            reason=reason,
+            acknowledged_at=self.runtime.now(),
+        )
+        insert_acknowledgement(
+            self.connection, made, organisation=organisation, episode_id=signal.episode_id, signal_id=signal_id, key=key
+        )
+        self._log(made, client_id=client_id, episode_id=signal.episode_id, signal_id=signal_id)
+        return Acknowledged(acknowledgement=made, replayed=False)
+
+    def _may(self, client_id: UUID, therapist_id: UUID) -> bool:
+        return self.caller.sees_the_stage and self.caller.may_see(client_id=client_id, therapist_id=therapist_id)
+
+    def _log(self, made: Acknowledgement, *, client_id: UUID, episode_id: UUID, signal_id: UUID) -> None:
+        event = Event(
+            event_id=self.runtime.new_id(),
+            kind="signal.acknowledged",
+            application_id=made.application_id,
+            subject={"client_id": str(client_id), "episode_id": str(episode_id), "signal_id": str(signal_id)},
+            recorded_at=made.acknowledged_at,
+        )
+        append_events(self.connection, [event], organisation=self.caller.organisation)

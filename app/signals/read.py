@@ -1,0 +1,81 @@
+"""The signals of an episode, with all that became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.access.caller import Caller
+from app.episodes.signals import read_signal_changes, read_signals, signal_of
+from app.errors import NotFound
+from app.progress.store import find_episode
+from app.signals.life import Acknowledgement, LivingSignal, Turn
+from app.signals.store import read_acknowledgements
+from app.storage.runtime import Runtime
+from app.storage.types import AnyRow
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeSignals:
+    """All signals of one episode, by session."""
+
+    client_id: UUID
+    episode_id: UUID
+    signals: tuple[LivingSignal, ...]
+
+
+async def signals(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_id: UUID | None) -> EpisodeSignals:
+    """Return the signals of an episode, the client's latest unless one is named, or raise NotFound.
+
+    They are for those who treat and supervise: a key of the client's own finds none.
+    """
+    episode = await find_episode(runtime, caller, client_id=client_id, episode_id=episode_id)
+    if not caller.sees_the_stage:
+        raise NotFound
+    organisation = caller.organisation
+
+    def work(connection: Connection) -> tuple[LivingSignal, ...]:
+        rows = read_signals(connection, organisation=organisation, episode_id=episode.episode_id)
+        return living(connection, rows, organisation=organisation)
+
+    found = await runtime.database.read(work)
+    return EpisodeSignals(client_id=client_id, episode_id=episode.episode_id, signals=found)
+
+
+def living(connection: Connection, rows: list[AnyRow], *, organisation: UUID) -> tuple[LivingSignal, ...]:
+    """Put their acknowledgements and their history to some signals."""
+    ids = [row.signal_id for row in rows]
+    seen = read_acknowledgements(connection, ids, organisation=organisation)
+    turns = read_signal_changes(connection, ids, organisation=organisation)
+    return tuple(
+        LivingSignal(
+            signal=signal_of(row),
+            instrument=row.instrument,
+            rater=row.rater,
+            acknowledgements=tuple(acknowledgement_of(one) for one in seen[row.signal_id]),
+            history=tuple(_turn(one) for one in turns[row.signal_id]),
+        )
+        for row in rows
+    )
+
+
+def acknowledgement_of(row: AnyRow) -> Acknowledgement:
+    """Read an acknowledgement from its row."""
+    return Acknowledgement(
+        acknowledgement_id=row.acknowledgement_id,
+        application_id=row.application_id,
+        acting=row.acting,
+        reason=row.reason,
+        acknowledged_at=row.acknowledged_at,
+    )
+
+
+def _turn(row: AnyRow) -> Turn:
+    return Turn(
+        state=row.state,
+        level=row.level,
+        closed_session=row.closed_session,
+        because_of=row.because_of,
+        changed_at=row.changed_at,
+    )

@@ -1,0 +1,94 @@
+"""One signal of a client, and its acknowledgements, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from app.signals.life import Acknowledgement
+from app.storage.dialects import in_both
+from app.storage.tables import acknowledgements, episodes, signals
+from app.storage.types import AnyRow
+
+_ONE = (
+    select(signals)
+    .join(
+        episodes,
+        (episodes.c.organisation_id == signals.c.organisation_id) & (episodes.c.episode_id == signals.c.episode_id),
+    )
+    .where(
+        episodes.c.organisation_id == bindparam("organisation"),
+        episodes.c.client_id == bindparam("client_id"),
+        signals.c.organisation_id == bindparam("organisation"),
+        signals.c.signal_id == bindparam("signal_id"),
+    )
+)
+
+
+def find_signal(connection: Connection, *, organisation: UUID, client_id: UUID, signal_id: UUID) -> AnyRow | None:
+    """Read one signal of a client."""
+    sent = {"organisation": organisation, "client_id": client_id, "signal_id": signal_id}
+    return connection.execute(_ONE, sent).first()
+
+
+_ACKNOWLEDGED = in_both(
+    lambda among: (
+        select(acknowledgements)
+        .where(
+            acknowledgements.c.organisation_id == bindparam("organisation"),
+            among(acknowledgements.c.signal_id, "ids"),
+        )
+        .order_by(acknowledgements.c.acknowledged_at, acknowledgements.c.acknowledgement_id)
+    )
+)
+
+
+def read_acknowledgements(
+    connection: Connection, signal_ids: Collection[UUID], *, organisation: UUID
+) -> dict[UUID, list[AnyRow]]:
+    """Read who looked at some signals, the first one first."""
+    found: dict[UUID, list[AnyRow]] = {signal_id: [] for signal_id in signal_ids}
+    sent = {"organisation": organisation, "ids": list(signal_ids)}
+    for row in connection.execute(_ACKNOWLEDGED[connection.dialect.name], sent):
+        found[row.signal_id].append(row)
+    return found
+
+
+_BY_KEY = select(acknowledgements).where(
+    acknowledgements.c.organisation_id == bindparam("organisation"), acknowledgements.c.key == bindparam("key")
+)
+
+
+def find_acknowledgement(connection: Connection, key: bytes, *, organisation: UUID) -> AnyRow | None:
+    """Find the acknowledgement that an idempotency key was bound to."""
+    return connection.execute(_BY_KEY, {"organisation": organisation, "key": key}).first()
+
+
+def insert_acknowledgement(
+    connection: Connection, made: Acknowledgement, *, organisation: UUID, episode_id: UUID, signal_id: UUID, key: bytes
+) -> None:
+    """Keep an acknowledgement; the first one marks its signal, for the caseload."""
+    connection.execute(
+        insert(acknowledgements),
+        {
+            "organisation_id": organisation,
+            "signal_id": signal_id,
+            "acknowledgement_id": made.acknowledgement_id,
+            "application_id": made.application_id,
+            "acting": made.acting,
+            "reason": made.reason,
+            "acknowledged_at": made.acknowledged_at,
+            "key": key,
+        },
+    )
+    connection.execute(
+        update(signals)
+        .where(
+            signals.c.organisation_id == organisation,
+            signals.c.episode_id == episode_id,
+            signals.c.signal_id == signal_id,
+        )
+        .values(acknowledged_at=func.coalesce(signals.c.acknowledged_at, made.acknowledged_at))
+    )
