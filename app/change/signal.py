@@ -54,9 +54,13 @@ class Look:
 class Signal:
     """One signal of a series, as it stands after some form.
 
-    `value`, `z`, `threshold`, `baseline` and `spread` are those of the form that opened it; a rule without such a number
-    leaves it None. `detected` is what the detector said, `level` what is reported: rule 12 caps it at `watch` while the
-    instrument is not calibrated, and then no false-alarm rate is stated.
+    `value`, `z`, `threshold`, `baseline` and `spread` are those of the form that opened it; a rule without such a
+    number leaves it None. `threshold` is always in the unit of `value`: the bound that it is at or beyond, and where
+    there is a z, `value` is z spreads from `baseline`. The unit is the item mean for a rupture and a decline (there the
+    means of the first and the last sessions), POMP for `low`, the instrument's own convention for a cut-off; a report
+    has none. `detected` is what the detector said, `level` what is reported: rule 12 caps it at `watch` while the
+    instrument is not calibrated, and then no false-alarm rate is stated. A report is a fact and is never capped; its
+    `component` is `report`.
     """
 
     signal_id: UUID

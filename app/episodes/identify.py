@@ -72,7 +72,7 @@ _LOCK = in_both(
     lambda among: (
         select(*_EPISODE)
         .where(episodes.c.organisation_id == bindparam("organisation"), among(episodes.c.client_id, "client_ids"))
-        .order_by(episodes.c.episode_id)
+        .order_by(episodes.c.client_id, episodes.c.episode_id)  # by id alone, the primary key would be read through
         .with_for_update()
     )
 )

@@ -61,9 +61,9 @@ def write_rows(connection: Connection, new: NewRows, *, changed_episodes: Sequen
     if connection.dialect.name == "postgresql":
         sent: dict[str, Any] = {table.name: _json(new.get(table, ())) for table in WRITTEN}
         if new.get(episodes) and changed_episodes:
-            connection.execute(_UPDATE_ALONE, {"changed_episodes": _json(changed_episodes)})
+            connection.execute(_UPDATE_ALONE, _changes(changed_episodes))
             changed_episodes = ()
-        connection.execute(_ALL_AT_ONCE, {**sent, "changed_episodes": _json(changed_episodes)})
+        connection.execute(_ALL_AT_ONCE, sent | _changes(changed_episodes))
         return
     if changed_episodes:
         keys = ("organisation_id", "episode_id")
@@ -89,11 +89,25 @@ def _insert(table: Table) -> str:
 
 
 def _update() -> str:
+    """Spell the update. The keys are sent beside the rows: joined with those alone, it reads the whole table.
+
+    How many rows JSON holds is not known when the statement is planned, and the plan is kept while the table grows.
+    """
     changes = ", ".join(f"{name} = r.{name}" for name in _CHANGING)
     return (
         f"UPDATE episodes SET {changes} FROM {_rows('episodes', 'changed_episodes')} AS r "  # noqa: S608 - our own names
-        "WHERE episodes.organisation_id = r.organisation_id AND episodes.episode_id = r.episode_id"
+        "WHERE episodes.organisation_id = r.organisation_id AND episodes.episode_id = r.episode_id "
+        "AND episodes.organisation_id = ANY(CAST(:changed_in AS uuid[])) "
+        "AND episodes.episode_id = ANY(CAST(:changed_ids AS uuid[]))"
     )
+
+
+def _changes(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "changed_episodes": _json(rows),
+        "changed_in": list({row["organisation_id"] for row in rows}),
+        "changed_ids": [row["episode_id"] for row in rows],
+    }
 
 
 def _all_at_once() -> TextClause:
