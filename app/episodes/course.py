@@ -208,9 +208,7 @@ def rebuild(forms: Iterable[CourseForm]) -> tuple[CourseState | None, dict[UUID,
 
 def advise(form: CourseForm, panel: StagePanel, signals: Sequence[Signal]) -> tuple[Recommendation, ...]:
     """Recommend what to talk about after one form, given its signals and the stage at its session."""
-    return recommend(
-        form.instrument, scores=_scores(form), answers=dict(form.answers), stage=panel.estimate, signals=signals
-    )
+    return recommend(form.instrument, scores=_scores(form), answers=dict(form.answers), stage=panel.estimate)
 
 
 def _line(known: SeriesState | None, form: CourseForm) -> tuple[SeriesState | None, tuple[Signal, ...]]:
@@ -235,9 +233,8 @@ def _look(form: CourseForm) -> Look:
         reported_rupture=form.rupture,
         wish_to_talk=form.wish_to_talk,
         cut_offs=tuple(one for one in instrument.cut_offs if one.component == "total"),
-        parameters=parameters(form.norm, "total")
-        if form.norm is not None
-        else uncalibrated(instrument.lowest, instrument.highest),
+        parameters=(parameters(form.norm, "total") if form.norm is not None else None)
+        or uncalibrated(instrument.lowest, instrument.highest),
     )
 
 

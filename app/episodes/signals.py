@@ -36,9 +36,7 @@ class SignalNews:
 def news_at(form: CourseForm, told: Iterable[Signal]) -> list[SignalNews]:
     """Pick from what is told at a form the signals that it opened or closed."""
     return [
-        SignalNews(
-            signal=one, instrument=form.instrument.key, rater=form.rater, because_of=form.submission_id
-        )
+        SignalNews(signal=one, instrument=form.instrument.key, rater=form.rater, because_of=form.submission_id)
         for one in told
         if one.submission_id == form.submission_id or not one.is_open
     ]

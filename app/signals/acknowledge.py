@@ -18,6 +18,7 @@ from app.storage.runtime import Runtime
 
 ROUTE: Final = "acknowledgements"
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
     """An acknowledgement, kept now or by an earlier request with this key."""

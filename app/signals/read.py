@@ -16,6 +16,7 @@ from app.signals.store import read_acknowledgements
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeSignals:
     """All signals of one episode, by session."""

@@ -197,9 +197,7 @@ class OpenEpisode:
 
     def _signals_anew(self, forms: Iterable[CourseForm], told: Mapping[UUID, Assessment]) -> list[SignalNews]:
         """Compare what all signals of the episode are now with what is stored of them."""
-        before = stored_signals(
-            self._connection, organisation=self._organisation, episode_id=self.episode.episode_id
-        )
+        before = stored_signals(self._connection, organisation=self._organisation, episode_id=self.episode.episode_id)
         now: dict[UUID, SignalNews] = {}
         for form in sorted(forms, key=lambda form: form.order):
             now |= {one.signal.signal_id: one for one in news_at(form, told[form.submission_id].signals)}

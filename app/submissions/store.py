@@ -77,7 +77,7 @@ def submission_row(
         "ending": stored.reported.ending,
         "reported_stage": stored.reported.stage,
         "content": content,
-        "norm_id": stored.norm.norm_id if stored.norm is not None else None,
+        "norm_id": UUID(stored.norm.norm_id) if stored.norm is not None else None,
         "supersedes": stored.supersedes,
         "current": True,
     }
@@ -299,7 +299,9 @@ def read_content(connection: Connection, submission_id: UUID, *, organisation: U
 
 def assessment_in(stored: StoredSubmission) -> Assessment:
     """Take the assessment out of a stored form."""
-    return Assessment(change=stored.change, stage=stored.stage, recommendations=stored.recommendations)
+    return Assessment(
+        change=stored.change, signals=stored.signals, stage=stored.stage, recommendations=stored.recommendations
+    )
 
 
 def withdrawal_row(submission_id: UUID, told: Withdrawal, *, organisation: UUID, application: UUID) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.errors import KeyReused, NotCurrent, NotFound
 from app.episodes.signals import write_signals
+from app.errors import KeyReused, NotCurrent, NotFound
 from app.storage.events import Event, Kind, event_row
 from app.storage.rows import write_rows
 from app.storage.runtime import Runtime

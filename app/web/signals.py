@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.signals.acknowledge import acknowledge
-from app.signals.explain import explain
 from app.signals.read import signals
 from app.web.auth import ScoresReader, SignalsWriter
 from app.web.clients import EpisodeId

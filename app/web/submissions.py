@@ -20,8 +20,8 @@ from app.submissions.record import record
 from app.submissions.withdraw import withdraw
 from app.web.auth import SubmissionsReader, SubmissionsWriter
 from app.web.batch_wire import BatchIn, BatchOut, item_out, sent_items
-from app.web.language import preferred_language
 from app.web.keys import IdempotencyKey, checked_key
+from app.web.language import preferred_language
 from app.web.openapi import problems
 from app.web.problems import WebProblem
 from app.web.route import StrictRoute

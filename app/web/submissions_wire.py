@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from app.change.watch import is_at_ceiling
+from app.change.watch import ceiling
 from app.instruments.catalog import Catalog
 from app.instruments.model import Instrument, Rater, answer_document
 from app.stages.model import Ending, StageName
@@ -183,7 +183,7 @@ class SubmissionOut(Out):
         list[SignalOut],
         Field(
             max_length=20,
-            description="Opened, still open or closed at this form, in its series. Empty for a key that opens one client.",
+            description="Opened, open or closed at this form, in its series. Empty for a key that opens one client.",
         ),
     ]
     notes: Annotated[
@@ -376,7 +376,7 @@ def submission_out(stored: StoredSubmission, view: View) -> dict[str, Any]:
         "change": {component: change_out(stored.change[component]) for component in components},
         "recomputed_later_sessions": stored.recomputed_later_sessions,
         "signals": [signal_out(one) for one in stored.signals] if view.sees_the_stage else [],
-        "notes": ["ceiling"] if any(is_at_ceiling(one.score) for one in stored.scores) else [],
+        "notes": [note for one in stored.scores if one.score.component == "total" and (note := ceiling(one.score))],
         "stage": stage_out(stored.stage) if view.sees_the_stage else None,
         "recommendations": [recommendation_out(one, view.language) for one in stored.recommendations]
         if view.sees_the_stage

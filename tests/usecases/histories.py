@@ -20,7 +20,7 @@ from app.progress.progress import progress
 from app.progress.stage import stage
 from app.progress.trajectory import trajectory
 from app.storage.documents import to_json
-from app.storage.tables import assessments, episodes, scores, submissions
+from app.storage.tables import assessments, episodes, scores, signals, submissions
 from app.storage.types import AnyRow
 from app.submissions.intake import Recorded
 from app.submissions.withdraw import withdraw
@@ -146,10 +146,13 @@ def state_of(clinic: Clinic, client: str, named: dict[str, str]) -> dict[str, An
     told = [service.portal.call(partial(ask, service.runtime, caller, **asked)) for ask in (progress, trajectory)]
     if episode.course is not None:
         told.append(service.portal.call(partial(stage, service.runtime, caller, **asked)))
+    raised = clinic.service.read(lambda c: _signals(c, clinic, episode.episode_id))
     own = {str(client_id): "client", str(episode.episode_id): "episode"}
+    own |= {one["signal_id"]: f"{named.get(one['submission_id'])} {one['rule']}" for one in raised.values()}
     own[to_builtins(told[0])["opened_at"]] = "opened"
     ended = [episode.ending, episode.ended_session, episode.ended_at]
-    state = {"course": episode.course, "ended": ended, "forms": found, "told": [to_builtins(one) for one in told]}
+    state: dict[str, Any] = {"course": episode.course, "ended": ended, "forms": found, "told": [to_builtins(one) for one in told]}
+    state["signals"] = raised
     labelled: dict[str, Any] = _labelled(state, named | own)
     return labelled
 
@@ -172,9 +175,17 @@ def check_rebuild(clinic: Clinic, client: str) -> None:
         state, told = rebuild(with_scores(current, read_scores(c, ids, organisation=organisation)))
         assert state == kept
         assert {str(one): found[str(one)]["told"] for one in told} == {
-            str(one): [_plain(said.change), _plain(said.stage), _plain(said.recommendations)]
+            str(one): [
+                _plain(said.change),
+                _plain(said.signals),
+                _plain(said.stage),
+                _plain(said.recommendations),
+            ]
             for one, said in told.items()
         }
+        in_order = sorted(current, key=lambda form: form.order)
+        last = {str(one.signal_id): _plain(one) for form in in_order for one in told[form.submission_id].signals}
+        assert _signals(c, clinic, episode.episode_id) == last
 
     clinic.service.read(work)
 
@@ -203,8 +214,18 @@ def _rows(connection: Connection, clinic: Clinic, client_id: UUID) -> tuple[AnyR
         found[str(row.submission_id)]["scores"].append([getattr(row, name) for name in NUMBERS])
     newest = select(assessments).where(assessments.c.organisation_id == of, assessments.c.submission_id.in_(ids))
     for row in connection.execute(newest.order_by(assessments.c.revision)):
-        found[str(row.submission_id)]["told"] = [row.change, row.stage, row.recommendations]
+        found[str(row.submission_id)]["told"] = [row.change, row.signals, row.stage, row.recommendations]
     return episode, found
+
+
+def _signals(connection: Connection, clinic: Clinic, episode_id: UUID) -> dict[str, Any]:
+    """Read the signals that stand, without those that lost their ground: whether there were any goes by arrival."""
+    rows = connection.execute(
+        select(signals).where(signals.c.organisation_id == clinic.organisation, signals.c.episode_id == episode_id)
+    )
+    standing = [row for row in rows if row.state != "retracted"]
+    assert all((row.state, row.level) == (row.detail["state"], row.detail["level"]) for row in standing)
+    return {str(row.signal_id): row.detail for row in standing}
 
 
 def _labelled(thing: Any, labels: dict[str, str]) -> Any:

@@ -70,6 +70,7 @@ def newest(clinic: Clinic, outcomes: list[Outcome]) -> list[Any]:
 def _content(form: StoredSubmission) -> dict[str, Any]:
     own = ("submission_id", "client_id", "therapist_id", "episode_id", "received_at", "scores")
     fields = {name: to_builtins(getattr(form, name)) for name in form.__slots__ if name not in own}
+    fields["signals"] = [one | {"signal_id": None, "submission_id": None} for one in fields["signals"]]
     return fields | {"scores": to_builtins(tuple(score.score for score in form.scores))}
 
 
