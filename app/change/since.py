@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app.change.norms import Norm, Reliability
+from app.change.reliable import reliable_change
 from app.scoring.score import AnyScore, Score
 
 NoChange = Literal["first_session", "not_scored"]
-NotReliable = Literal["no_norm"]
+NotReliable = Literal["no_norm", "norm_lacks_component"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,18 +24,33 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a change was held against: the norm by its label, and the kind of reliability that its error comes from.
+
+    `rc` is the change in units of its own error, signed like it; `limit` is the smallest change that is reliable, in
+    the instrument's own unit.
+    """
+
+    rc: float
+    limit: float
+    norm_version: str
+    reliability_kind: Reliability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """How far a score is from an earlier one; the values are None when there is nothing to compare, with the reason.
 
     `reliable` stays None while no norm of the instrument is known: without one nobody can say whether a change is
-    more than measurement error.
+    more than measurement error. Once it is told there is no reason, and `judged` says what it rests on.
     """
 
     session_number: int | None
     value: float | None
     pomp: float | None
     reliable: bool | None
-    reason: NoChange | NotReliable
+    reason: NoChange | NotReliable | None
+    judged: Judged | None = None  # documents from before it was there have none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +61,9 @@ class Change:
     since_first: Difference
 
 
-def since(scores: Sequence[AnyScore], earlier: Mapping[str, tuple[Earlier, Earlier]]) -> dict[str, Change]:
+def since(
+    scores: Sequence[AnyScore], earlier: Mapping[str, tuple[Earlier, Earlier]], norm: Norm | None = None
+) -> dict[str, Change]:
     """Compare each component with the first and the last earlier session in which it was scored.
 
     Parameters
@@ -53,6 +72,8 @@ def since(scores: Sequence[AnyScore], earlier: Mapping[str, tuple[Earlier, Earli
         The scores of the present form.
     earlier
         Component -> (first, previous) of the same series (episode, instrument and rater), scored ones only.
+    norm
+        The norm of the instrument and the rater of this series, or None where none is known.
 
     Returns
     -------
@@ -62,18 +83,21 @@ def since(scores: Sequence[AnyScore], earlier: Mapping[str, tuple[Earlier, Earli
 
     Notes
     -----
-    A component that is not scored now has reason `not_scored`, one that was never scored before `first_session`.
+    A component that is not scored now has reason `not_scored`, one that was never scored before `first_session`. Where
+    nobody can say whether a change is reliable, the reason is `no_norm` (also for a norm of another instrument or
+    version) or `norm_lacks_component`. The larger error of a prorated score is not counted: of the earlier session only
+    the score is kept.
 
     References
     ----------
-    Differences of scores; no model. Reliable change waits for a norm (doi:10.1037/0022-006X.59.1.12).
+    Differences of scores. Reliable change: Jacobson and Truax 1991, doi:10.1037/0022-006X.59.1.12.
 
     Examples
     --------
     >>> since([], {})
     {}
     """
-    return {score.component: _change(score, earlier.get(score.component)) for score in scores}
+    return {score.component: _change(score, earlier.get(score.component), norm) for score in scores}
 
 
 def extended(
@@ -112,22 +136,43 @@ def extended(
     return found
 
 
-def _change(score: AnyScore, ends: tuple[Earlier, Earlier] | None) -> Change:
+def _change(score: AnyScore, ends: tuple[Earlier, Earlier] | None, norm: Norm | None) -> Change:
     if not isinstance(score, Score):
         return Change(since_previous=_none("not_scored"), since_first=_none("not_scored"))
     if ends is None:
         return Change(since_previous=_none("first_session"), since_first=_none("first_session"))
     first, previous = ends
-    return Change(since_previous=_difference(score, previous), since_first=_difference(score, first))
+    return Change(since_previous=_difference(score, previous, norm), since_first=_difference(score, first, norm))
 
 
-def _difference(score: Score, then: Earlier) -> Difference:
+def _difference(score: Score, then: Earlier, norm: Norm | None) -> Difference:
+    if norm is not None and norm.applies_to(score.instrument):
+        return _judged(score, then, norm)
+    return _unjudged(score, then, "no_norm")
+
+
+def _judged(score: Score, then: Earlier, norm: Norm) -> Difference:
+    known = norm.components.get(score.component)
+    if known is None:
+        return _unjudged(score, then, "norm_lacks_component")
+    found = reliable_change(then.value, score.value, sem=known.sem)
+    return Difference(
+        session_number=then.session_number,
+        value=score.value - then.value,
+        pomp=score.pomp - then.pomp,
+        reliable=found.reliable,
+        reason=None,
+        judged=Judged(rc=found.rc, limit=found.limit, norm_version=norm.label, reliability_kind=known.reliability_kind),
+    )
+
+
+def _unjudged(score: Score, then: Earlier, reason: NotReliable) -> Difference:
     return Difference(
         session_number=then.session_number,
         value=score.value - then.value,
         pomp=score.pomp - then.pomp,
         reliable=None,
-        reason="no_norm",
+        reason=reason,
     )
 
 
