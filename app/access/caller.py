@@ -8,7 +8,14 @@ from uuid import UUID
 
 from app.errors import Misconfigured
 
-Scope = Literal["instruments:read", "submissions:write", "submissions:read", "scores:read"]
+Scope = Literal[
+    "instruments:read",
+    "submissions:write",
+    "submissions:read",
+    "scores:read",
+    "caseload:read",
+    "signals:write",
+]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 

@@ -27,8 +27,8 @@ class Earlier:
 class Judged:
     """What a change was held against: the norm by its label, and the kind of reliability that its error comes from.
 
-    `rc` is the change in units of its own error, signed like it; `limit` is the smallest change that is reliable, in the
-    instrument's own unit.
+    `rc` is the change in units of its own error, signed like it; `limit` is the smallest change that is reliable, in
+    the instrument's own unit.
     """
 
     rc: float
@@ -83,10 +83,10 @@ def since(
 
     Notes
     -----
-    A component that is not scored now has reason `not_scored`, one that was never scored before `first_session`. Whether
-    a change is reliable has reason `no_norm` without a norm of this version of the instrument, and
-    `norm_lacks_component` where the norm says nothing of the component. The larger error of a prorated score is not
-    counted: of the earlier session only the score is kept.
+    A component that is not scored now has reason `not_scored`, one that was never scored before `first_session`. Where
+    nobody can say whether a change is reliable, the reason is `no_norm` (also for a norm of another instrument or
+    version) or `norm_lacks_component`. The larger error of a prorated score is not counted: of the earlier session only
+    the score is kept.
 
     References
     ----------

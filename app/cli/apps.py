@@ -17,6 +17,7 @@ app = typer.Typer(help="Applications and their API keys.", no_args_is_help=True)
 Org = Annotated[UUID, typer.Option("--org", help="The organisation's id.")]
 App = Annotated[UUID, typer.Option("--app", help="The application's id.")]
 
+_SCOPES = "instruments:read submissions:write submissions:read scores:read caseload:read signals:write"
 _ONCE = "The key is shown once. Keep it where secrets are kept."
 
 
@@ -26,7 +27,7 @@ def create(
     org: Org,
     scope: Annotated[
         list[str],
-        typer.Option(help="May be given often: instruments:read submissions:write submissions:read scores:read"),
+        typer.Option(help=f"May be given often: {_SCOPES}"),
     ],
     as_json: AsJson = False,
     plain: Annotated[bool, typer.Option("--plain", help="Print the API key only.")] = False,

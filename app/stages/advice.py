@@ -23,7 +23,7 @@ from app.instruments.model import Component, Facet
 from app.instruments.strict_yaml import load_strict
 from app.stages.model import Ending, StageName
 
-Practice = Literal[
+ComponentPractice = Literal[
     "get_to_know_the_client",
     "build_trust",
     "be_genuine",
@@ -33,7 +33,11 @@ Practice = Literal[
     "agree_goals_and_tasks",
     "support_and_celebrate_steps",
 ]
-Target = Literal["stage", "ending", "practice"]
+SignalPractice = Literal["repair_the_relationship", "make_room_to_talk", "check_in_on_the_relationship"]
+Practice = Literal[ComponentPractice, SignalPractice]
+#: What an open signal is about: its kind, but a report of a rupture and RUP-1's alert are one, and RUP-1's watch a dip.
+Concern = Literal["rupture", "wish_to_talk", "low", "decline", "cut_off", "dip"]
+Target = Literal["stage", "ending", "practice", "signal"]
 Evidence = Literal["design", "recall", "secondary", "verified"]
 TextStatus = Literal["checked", "draft"]
 
@@ -43,12 +47,17 @@ FALLBACK_LANGUAGE = "en"
 #: Where the catalogues stand, one file for each version.
 FOLDER = "advice_catalogues"
 
-#: What an entry may apply to, and what must all have at least one entry.
+#: The format of catalogues from which signals have advice; those before know no signals.
+SIGNALS_FROM = 2
+
+#: What an entry may apply to, and what must all have at least one entry (signals in a catalogue that knows them).
 TARGETS: Mapping[Target, tuple[str, ...]] = {
     "stage": get_args(StageName),
     "ending": get_args(Ending),
-    "practice": get_args(Practice),
+    "practice": get_args(ComponentPractice),
+    "signal": get_args(Concern),
 }
+_SIGNALS: frozenset[tuple[Target, str]] = frozenset(("signal", name) for name in TARGETS["signal"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +111,10 @@ class AdviceCatalogue:
     def for_ending(self, ending: Ending) -> tuple[Advice, ...]:
         """Return the advice for a kind of ending, the most useful first."""
         return self._applying("ending", ending)
+
+    def for_signal(self, concern: Concern) -> tuple[Advice, ...]:
+        """Return the advice for what an open signal is about."""
+        return self._applying("signal", concern)
 
     def for_component(self, component: Component) -> tuple[Advice, ...]:
         """Return the advice for a component: by its key, else by the first facet that has a practice, else none."""
@@ -208,8 +221,8 @@ def read_advice(text: str) -> AdviceCatalogue:
     ------
     CatalogueFault
         Naming every fault of the format, or, where the format is sound, every broken rule: an id that stands twice, a
-        stage, ending, facet or practice that does not exist, one without advice, a text that is missing in one of the
-        languages or stands in another one, or advice that could never be shown.
+        stage, ending, signal, facet or practice that does not exist, one without advice, a text that is missing in one
+        of the languages or stands in another one, advice that could never be shown, or advice for signals in format 1.
 
     References
     ----------
@@ -244,7 +257,7 @@ def _rule_faults(data: dict[str, Any]) -> list[str]:
         *_entry_faults(data["entries"]),
         *_language_faults(data["entries"], set(data["languages"])),
         *_mapping_faults(data["practice_of"]),
-        *_gaps(data["entries"]),
+        *_gaps(data["entries"], data["format"]),
     ]
 
 
@@ -256,7 +269,7 @@ def _entry_faults(entries: list[dict[str, Any]]) -> list[str]:
     return [
         *(f"entries: the id {i} stands twice" for i, times in ids.items() if times > 1),
         *(f"{i}: no such {target}: {name}" for i, target, name, _ in applied if name not in TARGETS[target]),
-        *(f"{i}: no such practice: {p}" for i, _, _, p in applied if p not in TARGETS["practice"]),
+        *(f"{i}: no such practice: {p}" for i, _, _, p in applied if p not in get_args(Practice)),
         *(f"{i}: applies to another practice" for i, target, name, p in applied if target == "practice" and name != p),
         *(f"{target} {name}: two entries with the practice {p}" for (target, name, p), n in shown.items() if n > 1),
     ]
@@ -284,13 +297,15 @@ def _mapping_faults(practice_of: dict[str, dict[str, str]]) -> list[str]:
     ]
 
 
-def _gaps(entries: list[dict[str, Any]]) -> list[str]:
+def _gaps(entries: list[dict[str, Any]], catalogue_format: int) -> list[str]:
+    """List what is without advice, and signals with advice in a format that knows none."""
     covered = {_target(e) for e in entries}
+    expected = [(target, name) for target, names in TARGETS.items() for name in names]
+    if catalogue_format >= SIGNALS_FROM:
+        return [f"{target} {name}: no advice" for target, name in expected if (target, name) not in covered]
     return [
-        f"{target} {name}: no advice"
-        for target, names in TARGETS.items()
-        for name in names
-        if (target, name) not in covered
+        *(f"{target} {name}: no advice" for target, name in expected if (target, name) not in covered | _SIGNALS),
+        *(f"{target} {name}: format {catalogue_format} has no signals" for target, name in sorted(covered & _SIGNALS)),
     ]
 
 

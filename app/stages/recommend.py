@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import ClassVar
 
+from app.change.signal import Signal
 from app.instruments.model import Answer, Instrument, ItemId
 from app.scoring.score import AnyScore
-from app.stages.advice import Advice, shipped_advice
+from app.stages.advice import Advice, Concern, shipped_advice
 from app.stages.model import NAMED_FROM, STAGES, StageEstimate
 from app.stages.weaker import Yardstick, weaker
 
@@ -34,7 +35,8 @@ class Because:
 
     `value` is what the rule found and `threshold` what it was held against: the probability of the stage, which must
     reach it; how far the component lies below the others in POMP, which must exceed it; the answer to an item on
-    boundaries, which must not be above it. Both are None where something was simply reported.
+    boundaries, which must not be above it; what opened a signal and the bound that it is at or beyond, in the signal's
+    own unit. Both are None where something was simply reported.
     """
 
     rule: str
@@ -59,13 +61,14 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What the rules look at: one form's answers and scores, and the stage of its episode."""
+    """What the rules look at: one form's answers and scores, the signals told at it, and the stage of its episode."""
 
     instrument: Instrument
     scores: Sequence[AnyScore]
     answers: Mapping[ItemId, Answer]
     stage: StageEstimate | None
     sems: Mapping[str, float] | None
+    signals: Sequence[Signal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +140,52 @@ class BoundaryLow(Rule):
                 yield Proposal(advice=advice, because=because)
 
 
+class SignalRaised(Rule):
+    """A signal asks whether something has come between the two, and to ask is all that can be done about it here.
+
+    What the detector said decides and not the level that is reported: an instrument that is not calibrated caps the
+    level, and the conversation would be the same one. A single watch of RUP-1 is a dip and asks for less. What is
+    repaired, unresolved or passed is over, and proposes nothing.
+    """
+
+    id = "signal"
+    source = f"{_DESIGN}; sections 5 and 7 of the project's science page."
+
+    #: What a reason says a signal is (`signal.rupture`), the most urgent first, and what its advice is about.
+    urgency: ClassVar[Mapping[str, Concern]] = {
+        "reported_rupture": "rupture",
+        "rupture": "rupture",
+        "wish_to_talk": "wish_to_talk",
+        "low": "low",
+        "decline": "decline",
+        "cut_off": "cut_off",
+        "dip": "dip",
+    }
+
+    def proposals(self, case: Case) -> Iterator[Proposal]:
+        """Propose the advice for each open signal."""
+        if not case.signals:
+            return
+        told = {self._name(signal): signal for signal in case.signals if signal.is_open}
+        for name, concern in self.urgency.items():
+            if name not in told:
+                continue
+            signal = told[name]
+            because = Because(
+                rule=f"{self.id}.{name}",
+                component=signal.component,
+                items=(),
+                value=signal.value,
+                threshold=signal.threshold,
+            )
+            for advice in shipped_advice().for_signal(concern):
+                yield Proposal(advice=advice, because=because)
+
+    @staticmethod
+    def _name(signal: Signal) -> str:
+        return "dip" if signal.kind == "rupture" and signal.detected == "watch" else signal.kind
+
+
 class ComponentWeaker(Rule):
     """A component far below the others may say what to talk about, but the lowest of several is mostly chance.
 
@@ -191,7 +240,7 @@ class StageNamed(Rule):
 
 
 #: Every rule, the most urgent first.
-RULES: tuple[Rule, ...] = (EndingReported(), BoundaryLow(), ComponentWeaker(), StageNamed())
+RULES: tuple[Rule, ...] = (EndingReported(), BoundaryLow(), SignalRaised(), ComponentWeaker(), StageNamed())
 
 
 def recommend(
@@ -201,6 +250,7 @@ def recommend(
     answers: Mapping[ItemId, Answer],
     stage: StageEstimate | None,
     sems: Mapping[str, float] | None = None,
+    signals: Sequence[Signal] = (),
 ) -> tuple[Recommendation, ...]:
     """Recommend what to talk about next.
 
@@ -216,13 +266,16 @@ def recommend(
         The stage of the episode at this session, or None where it was not estimated.
     sems
         Component -> standard error of measurement [POMP, > 0], where a norm or a definition brings them; see `weaker`.
+    signals
+        Those told at this form of its series, one open one of a rule at most; closed ones propose nothing.
 
     Returns
     -------
     tuple of Recommendation
         None to three, the most urgent first: the reported ending; a client's low answer to an item on boundaries
-        [1 or 2 of 5]; components weaker than the mean of the others beyond error, the weakest first; the stage, when it
-        is named and no ending was reported. Empty when there is nothing to say.
+        [1 or 2 of 5]; open signals, a reported rupture first, then RUP-1's alert, a wish to talk, a low level, a
+        decline, a published cut-off and RUP-1's watch; components weaker than the mean of the others beyond error, the
+        weakest first; the stage, when it is named and no ending was reported. Empty when there is nothing to say.
 
     Raises
     ------
@@ -232,7 +285,8 @@ def recommend(
     Notes
     -----
     Rollups and the total are no components and are not compared. Single items (trq-s) are never named as weaker. A
-    practice is recommended once; further rules that lead to it are added to its reasons.
+    practice is recommended once; further rules that lead to it are added to its reasons. The rule and the version that
+    a signal rests on stand with the signal.
 
     References
     ----------
@@ -246,9 +300,9 @@ def recommend(
     >>> low_bond = {item.id: 2 if item.id in {"3", "5", "7", "9"} else 4 for item in wai.items}
     >>> given = recommend(wai, scores=score(wai, low_bond), answers=low_bond, stage=None)
     >>> [(r.id, r.catalogue, r.because[0].value) for r in given]
-    [('practice.build_trust', '1.0.0', 50.0)]
+    [('practice.build_trust', '1.1.0', 50.0)]
     """
-    case = Case(instrument=instrument, scores=scores, answers=answers, stage=stage, sems=sems)
+    case = Case(instrument=instrument, scores=scores, answers=answers, stage=stage, sems=sems, signals=signals)
     by_practice: dict[str, list[Proposal]] = {}
     for rule in RULES:
         for proposal in rule.proposals(case):

@@ -23,9 +23,16 @@ Kind = Literal[
     "episode.ended",
     "episode.reopened",
     "episode.recomputed",
+    "episode.scheduled",
     "submission.recorded",
     "submission.corrected",
     "submission.withdrawn",
+    "signal.opened",
+    "signal.closed",
+    "signal.acknowledged",
+    "team.created",
+    "team.member_added",
+    "team.member_removed",
 ]
 
 

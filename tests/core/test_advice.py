@@ -13,6 +13,7 @@ from app.errors import CatalogueFault
 from app.instruments.model import Component, Facet, ItemId
 from app.stages.advice import (
     Advice,
+    Concern,
     Practice,
     read_advice,
     shipped_advice,
@@ -195,6 +196,78 @@ def test_every_stage_ending_and_practice_has_advice_and_its_absence_is_a_fault(k
         read_advice(yaml.safe_dump(data))
 
 
+@pytest.mark.parametrize(
+    ("concern", "practice"),
+    [
+        ("rupture", "repair_the_relationship"),
+        ("wish_to_talk", "make_room_to_talk"),
+        ("low", "check_in_on_the_relationship"),
+        ("decline", "check_in_on_the_relationship"),
+        ("cut_off", "check_in_on_the_relationship"),
+        ("dip", "check_in_on_the_relationship"),
+    ],
+)
+def test_every_signal_has_one_entry_and_those_that_ask_alike_share_a_practice(concern: Concern, practice: str) -> None:
+    """Three reasons to ask how it is going are one conversation, so it is recommended once."""
+    [one] = shipped_advice().for_signal(concern)
+    assert (one.practice, one.id.split(".")[:2]) == (practice, ["signal", concern])
+
+
+@pytest.mark.parametrize(
+    ("language", "steps"),
+    [
+        ("en", ("Acknowledge:", "Explore:", "Validate:", "Renegotiate:")),
+        ("es", ("Reconocer:", "Explorar:", "Validar:", "Renegociar:")),
+        ("de", ("Anerkennen:", "Erkunden:", "Gelten lassen:", "Neu aushandeln:")),
+    ],
+)
+def test_a_rupture_is_repaired_in_four_steps_in_their_order(language: str, steps: tuple[str, ...]) -> None:
+    """To renegotiate before the client was heard would be another rupture."""
+    [one] = shipped_advice().for_signal("rupture")
+    places = [one.words[language].text.index(step) for step in steps]
+    assert places == sorted(places)
+    assert places[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("concern", "en", "es", "de"),
+    [
+        ("rupture", "your own part", "su propia parte", "zu Ihrem Anteil"),
+        ("rupture", "without defending yourself", "sin defenderse", "ohne sich zu verteidigen"),
+        (
+            "wish_to_talk",
+            "no sign that anything is wrong",
+            "No es señal de que algo vaya mal",
+            "heißt nicht, dass etwas",
+        ),
+        ("wish_to_talk", "how much to say", "cuánto contar", "wie viel sie sagt"),
+        ("low", "some people answer low whatever happens", "pase lo que pase", "was auch geschieht"),
+        ("low", "what is missing so far", "qué falta hasta ahora", "was bisher fehlt"),
+        ("decline", "easy to miss", "se pasan por alto", "übersieht man leicht"),
+        ("decline", "has not been said", "no se ha dicho", "nicht gesagt wurde"),
+        ("cut_off", "a reason to ask and says no more", "no dice más", "sagt nicht mehr"),
+        ("cut_off", "If the client likes", "Si la persona quiere", "Wenn die Person möchte"),
+        ("dip", "It may be chance", "Puede ser casualidad", "kann Zufall sein"),
+        ("dip", "lightly and once", "con ligereza y una sola vez", "leicht und nur einmal"),
+    ],
+)
+def test_advice_on_a_signal_says_how_little_it_may_mean_in_each_language(
+    concern: Concern, en: str, es: str, de: str
+) -> None:
+    """A signal may be a false alarm, and a true one is nobody's fault; the words leave room for both."""
+    for language, clause in (("en", en), ("es", es), ("de", de)):
+        assert clause in _words(shipped_advice().for_signal(concern), language)
+
+
+def test_the_steps_of_repair_say_whose_they_are_and_that_they_are_no_quotation() -> None:
+    """Safran and Muran described the repair of ruptures; the short form is ours, and written from memory."""
+    [one] = shipped_advice().for_signal("rupture")
+    for language, clause in (("en", "by recall"), ("es", "de memoria"), ("de", "aus dem Gedächtnis")):
+        assert clause in one.words[language].source
+        assert "Safran" in one.words[language].source
+        assert "Safran" not in _words(shipped_advice().entries, language)
+
+
 def test_disclosure_is_in_the_clients_interest_only() -> None:
     """The article contradicts itself on disclosure; the advice decides for the client's interest."""
     [one] = shipped_advice().for_component(_component("genuineness", "other"))
@@ -223,9 +296,9 @@ def test_no_text_is_empty_or_long(language: str) -> None:
 
 
 JUDGING = {
-    "en": "diagnos|patholog|resistan|you fail|your fault|you should|you must",
-    "es": "diagn[oó]|patol[oó]g|resisten|fracas|su culpa|usted debe|debería|tiene que ",
-    "de": "diagnos|patholog|krankhaft|widerst[aä]nd|versag|ihre schuld|sie sollten|sie müssen",
+    "en": "diagnos|patholog|resistan|you fail|fault|blame|mistake|you should|you must",
+    "es": "diagn[oó]|patol[oó]g|resisten|fracas|culpa|error|usted debe|debería|tiene que ",
+    "de": "diagnos|patholog|krankhaft|widerst[aä]nd|versag|schuld|fehler|sie sollten|sie müssen",
 }
 CLAIMING = {
     "en": "improve|outcome|proven|effective|evidence shows|research shows",

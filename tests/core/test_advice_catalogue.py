@@ -29,11 +29,15 @@ from app.web.scores_wire import RecommendationOut, recommendation_out
 
 LANGUAGES = ("en", "es", "de")
 TEXT = resources.files("app.stages").joinpath("advice_catalogues", "1.0.0.yaml").read_text("utf-8")
+WITH_SIGNALS = resources.files("app.stages").joinpath("advice_catalogues", "1.1.0.yaml").read_text("utf-8")
 
 TRUST = Recommendation(id="practice.build_trust", catalogue="1.0.0", because=())
 
 #: Released catalogues -> digest of all but the status of the languages. A line is never changed, only added.
-RELEASED = {"1.0.0": "sha256:17300e1498fc4af6996cf067a935569b85e08b8af31f8e784aaa1bb4143f9368"}
+RELEASED = {
+    "1.0.0": "sha256:17300e1498fc4af6996cf067a935569b85e08b8af31f8e784aaa1bb4143f9368",
+    "1.1.0": "sha256:3fd7c37697bc7b16b3d280e5c9f4963649f376c2d196d5b352b6bb5c0b95d54a",
+}
 
 
 # --- released and found again ---
@@ -56,6 +60,24 @@ def test_the_digest_is_of_the_words_and_not_of_the_layout_or_the_status() -> Non
     assert _digest(TEXT.replace("de: {status: draft}", "de: {status: checked}") + "# more\n") == RELEASED["1.0.0"]
     assert _digest(TEXT.replace("Echt und präsent sein", "Echt sein")) != RELEASED["1.0.0"]
     assert _digest(TEXT.replace("rapport: get_to", "zeal: get_to")) != RELEASED["1.0.0"]
+
+
+def test_1_1_0_adds_advice_on_signals_and_changes_nothing_else() -> None:
+    """Recommendations of both versions are in the same words, and stored ones of 1.0.0 are read as ever."""
+    before, after = load_strict(TEXT), load_strict(WITH_SIGNALS)
+    assert (before["format"], after["format"]) == (1, 2)
+    assert (after["languages"], after["practice_of"]) == (before["languages"], before["practice_of"])
+    assert after["entries"][: len(before["entries"])] == before["entries"]
+    assert [e["id"] for e in after["entries"][len(before["entries"]) :]] == [
+        "signal.rupture.repair_in_four_steps",
+        "signal.wish_to_talk.make_room",
+        "signal.low.ask_what_is_missing",
+        "signal.decline.look_back_together",
+        "signal.cut_off.ask_about_the_form",
+        "signal.dip.check_in_gently",
+    ]
+    old = released_advice()["1.0.0"]
+    assert (len(old.entries), old.for_signal("rupture")) == (len(before["entries"]), ())
 
 
 def test_an_entry_is_found_again_in_its_version_and_language() -> None:
@@ -204,7 +226,7 @@ def test_a_broken_rule_is_named(old: str, new: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("format: 1", "format: 2", "format: 1 was expected"),
+        ("format: 1", "format: 3", "format: 3 is not one of [1, 2]"),
         ("evidence: design", "evidence: strong", "entries/0/evidence: 'strong' is not one of"),
         ("{stage: establishing_rapport}", "{mood: good}", "entries/0/applies_to: Additional properties"),
         ("{stage: establishing_rapport}", "{}", "entries/0/applies_to: "),
@@ -260,6 +282,37 @@ def test_all_faults_are_named_at_once() -> None:
         "stage termination: no advice",
     ]
     assert len(said) == 1 + 3 + 3 + 8
+
+
+@pytest.mark.parametrize("concern", ["rupture", "wish_to_talk", "low", "decline", "cut_off", "dip"])
+def test_format_2_is_to_have_advice_for_every_signal(concern: str) -> None:
+    """A catalogue that knows signals and leaves one out is refused by name."""
+    data = yaml.safe_load(WITH_SIGNALS)
+    data["entries"] = [e for e in data["entries"] if e["applies_to"] != {"signal": concern}]
+    with pytest.raises(CatalogueFault, match=f"^signal {concern}: no advice$"):
+        read_advice(yaml.safe_dump(data))
+
+
+def test_format_1_knows_no_signals() -> None:
+    """An older reader of the format would refuse the file, so the format says what is in it."""
+    with pytest.raises(CatalogueFault) as fault:
+        read_advice(WITH_SIGNALS.replace("format: 2", "format: 1"))
+    assert str(fault.value) == (
+        "signal cut_off: format 1 has no signals; signal decline: format 1 has no signals; "
+        "signal dip: format 1 has no signals; signal low: format 1 has no signals; "
+        "signal rupture: format 1 has no signals; signal wish_to_talk: format 1 has no signals"
+    )
+    assert broken("format: 1", "format: 2").startswith("signal rupture: no advice; signal wish_to_talk: no advice; ")
+
+
+def test_a_signal_that_does_not_exist_and_a_practice_without_advice_of_its_own_are_named() -> None:
+    """A component can't lead to a practice that only signals have, or nothing would be said of it."""
+    with pytest.raises(CatalogueFault) as fault:
+        read_advice(WITH_SIGNALS.replace("{signal: dip}", "{signal: storm}"))
+    assert str(fault.value) == "signal.dip.check_in_gently: no such signal: storm; signal dip: no advice"
+    with pytest.raises(CatalogueFault) as fault:
+        read_advice(WITH_SIGNALS.replace("trust: build_trust", "trust: make_room_to_talk"))
+    assert str(fault.value) == "practice_of/component/trust: no such practice: make_room_to_talk"
 
 
 def test_a_key_that_stands_twice_is_named() -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import app.instruments
+from app.stages.advice import shipped_advice
 from tests.core.readability import (
     MEASURES,
     english_syllables,
@@ -59,6 +60,14 @@ def test_no_single_line_is_hard(key: str, locale: str) -> None:
     """No item or instruction alone is beyond grade 8: looser than the whole, since formulas jump on one sentence."""
     measure = MEASURES[locale]
     assert [line for line in _lines(key, locale) if measure.too_hard(line, limit=measure.alone)] == []
+
+
+@pytest.mark.parametrize("locale", MEASURES)
+def test_advice_is_as_easy_to_read_as_our_forms(locale: str) -> None:
+    """Somebody reads it between two sessions: grade 6 taken together, and no entry alone beyond grade 8."""
+    texts, measure = [entry.words[locale].text for entry in shipped_advice().entries], MEASURES[locale]
+    assert not measure.too_hard(texts, limit=measure.whole), measure.formula(texts)
+    assert [text for text in texts if measure.too_hard([text], limit=measure.alone)] == []
 
 
 HARD = {

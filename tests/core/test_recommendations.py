@@ -217,7 +217,7 @@ def test_a_planned_ending_is_celebrated() -> None:
 def test_a_weaker_component_gives_its_practice_with_the_reason() -> None:
     """A component far below the others is named with its items and its difference in POMP."""
     [given] = told(WAI, wai(bond=2))
-    assert (given.id, given.catalogue, given.because) == ("practice.build_trust", "1.0.0", (BOND,))
+    assert (given.id, given.catalogue, given.because) == ("practice.build_trust", "1.1.0", (BOND,))
 
 
 def test_a_component_within_the_noise_of_its_form_is_not_named() -> None:
@@ -378,7 +378,7 @@ def test_never_more_than_three_and_never_a_practice_twice(stage: StageName | Non
 
 def test_every_rule_says_what_it_is() -> None:
     """The rules stand in the order of urgency, each with an id, a why and a source."""
-    assert [rule.id for rule in RULES] == ["ending", "boundaries.item_low", "component.weaker", "stage"]
+    assert [rule.id for rule in RULES] == ["ending", "boundaries.item_low", "signal", "component.weaker", "stage"]
     assert all(rule.why and rule.source.startswith("Design choice of this project, not validated") for rule in RULES)
 
 

@@ -46,6 +46,8 @@ def _titles(one: Answered) -> tuple[str, ...]:
 
 def _because(reason: dict[str, Any]) -> str:
     rule, value, threshold = reason["rule"], reason["value"], reason["threshold"]
+    if rule.startswith("signal."):
+        return _raised(rule, value, threshold)
     if reason["component"] is not None:
         items = ", ".join(reason["items"])
         return (
@@ -59,6 +61,13 @@ def _because(reason: dict[str, Any]) -> str:
         return f"the stage is {stage} with probability {chance(value)} (rule {rule}, named from {chance(threshold)})"
     kind = rule.removeprefix("ending.")
     return f"an ending was reported: {kind} (rule {rule})"
+
+
+def _raised(rule: str, value: float | None, threshold: float | None) -> str:
+    kind = rule.removeprefix("signal.").replace("_", " ")
+    if value is None or threshold is None:
+        return f"this was said on the form: {kind} (rule {rule})"
+    return f"a signal is open: {kind} (rule {rule}, opened with {value:.2f}, at or beyond {threshold:.2f})"
 
 
 def _sessions(number: int) -> str:
