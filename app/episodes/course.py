@@ -208,11 +208,13 @@ def rebuild(forms: Iterable[CourseForm]) -> tuple[CourseState | None, dict[UUID,
 
 def advise(form: CourseForm, panel: StagePanel, signals: Sequence[Signal]) -> tuple[Recommendation, ...]:
     """Recommend what to talk about after one form, given its signals and the stage at its session."""
-    return recommend(form.instrument, scores=_scores(form), answers=dict(form.answers), stage=panel.estimate)
+    return recommend(
+        form.instrument, scores=_scores(form), answers=dict(form.answers), stage=panel.estimate, signals=signals
+    )
 
 
 def _line(known: SeriesState | None, form: CourseForm) -> tuple[SeriesState | None, tuple[Signal, ...]]:
-    """Return the series that a form goes on with; where it starts anew on another scale, nothing repairs what was open."""
+    """Return the series that a form goes on with; on another scale it starts anew, and nothing repairs what was open."""
     if known is None or known.scale == _scale(form.instrument):
         return known, ()
     given_up = (replace(one, state="unresolved", closed_session=form.session_number) for one in known.watch.open)

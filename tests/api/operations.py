@@ -42,6 +42,8 @@ SCOPE_OF = {
     "GET /v1/clients/{client_id}/trajectory": "scores:read",
     "GET /v1/clients/{client_id}/stage": "scores:read",
     "GET /v1/clients/{client_id}/scores/{score_id}/explanation": "scores:read",
+    "GET /v1/clients/{client_id}/signals": "scores:read",
+    "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": "signals:write",
     "GET /v1/instruments": "instruments:read",
     "GET /v1/instruments/{key}": "instruments:read",
     "GET /v1/instruments/{key}/versions/{version}": "instruments:read",
@@ -64,6 +66,7 @@ class Ids:
     submission_id: str = ABSENT
     client_id: str = ABSENT
     score_id: str = ABSENT
+    signal_id: str = ABSENT
     key: str = "trq-s"
     version: str = "1.0.0"
     client_ref: str = "mrn-1042"
@@ -72,13 +75,19 @@ class Ids:
     @classmethod
     def of(cls, made: dict[str, Any], **refs: str) -> Ids:
         """Take the ids out of the answer to a post."""
-        return cls(submission_id=made["id"], client_id=made["client_id"], score_id=made["scores"][0]["id"], **refs)
+        return cls(
+            submission_id=made["id"],
+            client_id=made["client_id"],
+            score_id=made["scores"][0]["id"],
+            signal_id=made["signals"][0]["id"],
+            **refs,
+        )
 
     @classmethod
     def made(cls, clinic: Clinic, client_ref: str = "mrn-1042", therapist_ref: str = "th-7") -> Ids:
-        """Record a form of a client and take the ids out of the answer."""
+        """Record a form of a client, with a signal, and take the ids out of the answer."""
         refs = {"client_ref": client_ref, "therapist_ref": therapist_ref}
-        return cls.of(clinic.recorded(form(**refs)), **refs)
+        return cls.of(clinic.recorded(form(**refs, reported={"rupture": True})), **refs)
 
 
 def targets(clinic: Clinic) -> dict[str, Ids]:
@@ -97,6 +106,7 @@ def body_of(name: str, ids: Ids) -> dict[str, Any] | None:
         "POST /v1/submissions/{submission_id}/corrections": whole,
         "POST /v1/submissions/{submission_id}/withdrawal": {"reason": "other"},
         "POST /v1/clients/lookup": {"ref": ids.client_ref},
+        "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": {"acting": "th-7", "reason": "other"},
         "POST /v1/instruments/{key}/score": {"answers": {"1": 4}},
     }.get(name)
 

@@ -1,7 +1,7 @@
 """The state of an organisation, made anew from the answers that are stored, and compared with what the service says.
 
 The fold is written here a second time on purpose; of the service only pure functions are used. It takes for granted
-what the tests send: only the client's TRQ tells the stage anything.
+what the tests send: only the client's TRQ tells the stage anything but a rupture, and every item is answered.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table, select
 
+from app.change.norms import uncalibrated
+from app.change.signal import Look
+from app.change.watch import START, SeriesWatch, look
 from app.instruments.catalog import Catalog
 from app.instruments.model import Instrument, answer_from_document
 from app.scoring.score import AnyScore, Score, score
@@ -45,7 +48,7 @@ def differences(clinic: Clinic) -> list[str]:
         if row.current:
             episodes[row.client_id, row.episode_id].append(row)
     for (client, episode), rows in episodes.items():
-        found += _changes_differ(rows, newest, catalog) + _stages_differ(rows, newest)
+        found += _changes_differ(rows, newest, catalog) + _stages_differ(rows, newest, catalog)
         query = f"/v1/clients/{client}/%s?episode_id={episode}"
         told = {part: clinic.get(query % part).json() for part in ("stage", "progress", "trajectory")}
         for part, said, folded in (
@@ -113,23 +116,53 @@ def _difference(now: AnyScore, then: list[AnyScore]) -> float | None:
     return now.value - then[0].value
 
 
-def _sessions(rows: list[AnyRow]) -> list[Session]:
+def _onsets(rows: list[AnyRow], catalog: Catalog) -> set[int]:
+    """Watch each series for itself, and name the sessions at which a rupture began."""
+    series: dict[tuple[str, str], SeriesWatch] = defaultdict(lambda: START)
+    found = set()
+    for row in sorted(rows, key=_place):
+        instrument, total = _instrument(row, catalog), _rescored(row, catalog)["total"]
+        assert isinstance(total, Score), "these tests answer every item"
+        known = series[row.instrument, row.rater]
+        series[row.instrument, row.rater], _ = look(
+            known,
+            Look(
+                submission_id=row.submission_id,
+                session_number=row.session_number,
+                mean=total.mean,
+                pomp=total.pomp,
+                value=total.value,
+                reported_rupture=bool(row.reported_rupture),
+                wish_to_talk=bool(row.wish_to_talk),
+                cut_offs=(),
+                parameters=uncalibrated(instrument.lowest, instrument.highest),
+            ),
+        )
+        if series[row.instrument, row.rater].onset_session == row.session_number:
+            found.add(int(row.session_number))
+    return found
+
+
+def _sessions(rows: list[AnyRow], catalog: Catalog) -> list[Session]:
+    onsets = _onsets(rows, catalog)
+    own = {row.session_number: row for row in rows if row.instrument == "trq-s"}
     return [
         Session(
-            number=row.session_number,
-            focus=tuple(row.answers[item] for item in FOCUS),
-            planned_sessions=row.planned_sessions,
-            ending=row.ending,
-            rupture=bool(row.reported_rupture),
+            number=number,
+            focus=tuple(own[number].answers[item] for item in FOCUS),
+            planned_sessions=own[number].planned_sessions,
+            ending=own[number].ending,
+            rupture=bool(own[number].reported_rupture) or number in onsets,
         )
-        for row in sorted(rows, key=_place)
-        if row.instrument == "trq-s"
+        if number in own
+        else Session(number=number, rupture=number in onsets)
+        for number in sorted({row.session_number for row in rows})
     ]
 
 
-def _stages_differ(rows: list[AnyRow], told: dict[UUID, AnyRow]) -> list[str]:
+def _stages_differ(rows: list[AnyRow], told: dict[UUID, AnyRow], catalog: Catalog) -> list[str]:
     """Compare the stage that each of the client's TRQs was answered with to that of the sessions up to it."""
-    sessions = _sessions(rows)
+    sessions = _sessions(rows, catalog)
     return [
         f"stage told with {row.submission_id}"
         for row in rows
@@ -149,7 +182,7 @@ def _stage_of(rows: list[AnyRow], catalog: Catalog) -> dict[str, Any]:
             pomps = {key: one.pomp for key, one in _rescored(row, catalog).items() if isinstance(one, Score)}
             levels.append(level(row.session_number, pomps, _instrument(row, catalog).components))
     last = max(row.session_number for row in rows)
-    told = panel(_sessions(rows) or [Session(number=last)], levels, at=last)
+    told = panel(_sessions(rows, catalog), levels, at=last)
     return {
         "session_number": last,
         "current": told.estimate.current or "uncertain",
