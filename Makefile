@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup serve demo test test-clients bench check contract soak-contract format openapi docs lock clean help
+.PHONY: setup serve demo test test-clients bench check contract soak-contract format openapi docs validation lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -61,8 +61,11 @@ openapi: $(READY) ## write openapi/openapi.json
 docs: $(READY) ## write docs/instruments.md from the definitions
 	env -u ALLIANCE_INSTRUMENTS_DIR $(BIN)/alliance instruments list --markdown > docs/instruments.md
 
+validation: $(READY) ## run the rules on simulated courses, fail when a gate is missed, and write docs/validation.md
+	@$(BIN)/alliance validate stages --report docs
+
 lock: $(READY) ## compile the lock files anew
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --extra dev --extra validation pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate -c requirements.lock pyproject.toml -o requirements-runtime.lock
 
 clean: ## remove what setup and serve made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.cli import apps, demo, doctor, instruments, orgs, score, serve
+from app.cli import apps, demo, doctor, instruments, orgs, score, serve, validate
 
 app = typer.Typer(
     name="alliance",
@@ -21,6 +21,7 @@ app.add_typer(instruments.app, name="instruments")
 app.command("score")(score.score)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.add_typer(validate.app, name="validate")
 
 
 def run() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, TextClause, bindparam, insert, text, update
+from sqlalchemy import Connection, LargeBinary, Table, TextClause, bindparam, insert, text, update
 
 from app.storage.documents import to_json
 from app.storage.tables import (
@@ -59,7 +59,7 @@ def write_rows(connection: Connection, new: NewRows, *, changed_episodes: Sequen
     Where an episode ends and the next one opens, the first is closed before: two people have one open at most.
     """
     if connection.dialect.name == "postgresql":
-        sent: dict[str, Any] = {table.name: _json(new.get(table, ())) for table in WRITTEN}
+        sent: dict[str, Any] = {table.name: _json(table, new.get(table, ())) for table in WRITTEN}
         if new.get(episodes) and changed_episodes:
             connection.execute(_UPDATE_ALONE, _changes(changed_episodes))
             changed_episodes = ()
@@ -104,7 +104,7 @@ def _update() -> str:
 
 def _changes(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
-        "changed_episodes": _json(rows),
+        "changed_episodes": _json(episodes, rows),
         "changed_in": list({row["organisation_id"] for row in rows}),
         "changed_ids": [row["episode_id"] for row in rows],
     }
@@ -116,14 +116,19 @@ def _all_at_once() -> TextClause:
     return text(f"WITH {', '.join(parts)} SELECT 1")
 
 
-def _json(rows: Sequence[Mapping[str, Any]]) -> str:
+def _json(table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
     """Write rows as PostgreSQL reads them; only bytes are spelled otherwise than JSON does."""
-    return to_json([{name: _hex(v) if type(v) is bytes else v for name, v in row.items()} for row in rows])
+    if names := _BYTES[table]:
+        return to_json([{**row, **{name: _hex(row[name]) for name in names}} for row in rows])
+    return to_json(rows)
 
 
-def _hex(value: bytes) -> str:
-    return "\\x" + value.hex()
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else "\\x" + value.hex()
 
 
+_BYTES = {
+    table: tuple(column.name for column in table.columns if isinstance(column.type, LargeBinary)) for table in WRITTEN
+}
 _ALL_AT_ONCE = _all_at_once()
 _UPDATE_ALONE = text(_update())

@@ -7,7 +7,7 @@ import re
 import traceback
 from secrets import token_hex
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +21,10 @@ PAGE_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+_SAFE = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_PAGE = (*_SAFE, (b"content-security-policy", PAGE_POLICY.encode()))
+_DATA = (*_SAFE, (b"content-security-policy", b"default-src 'none'"))
+_NOT_KEPT = (b"cache-control", b"no-store")
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
 _log = logging.getLogger("uvicorn.error")
 
@@ -45,7 +49,7 @@ class Boundary:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _set_headers(MutableHeaders(scope=message), trace_id)
+                _set_headers(message, trace_id)
             await send(message)
 
         try:
@@ -102,11 +106,11 @@ class BodyLimit:
         await self._app(scope, receive_limited, send)
 
 
-def _set_headers(headers: MutableHeaders, trace_id: str) -> None:
-    headers["X-Trace-Id"] = trace_id
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers["Content-Security-Policy"] = (
-        PAGE_POLICY if headers.get("content-type", "").startswith("text/html") else "default-src 'none'"
-    )
-    headers.setdefault("Cache-Control", "no-store")
+def _set_headers(message: Message, trace_id: str) -> None:
+    """Add what all answers share, as it is sent: to set each header by name would go through all of them each time."""
+    headers = message["headers"] = list(message.get("headers", ()))
+    names = dict(headers)
+    headers.append((b"x-trace-id", trace_id.encode()))
+    headers += _PAGE if names.get(b"content-type", b"").startswith(b"text/html") else _DATA
+    if b"cache-control" not in names:
+        headers.append(_NOT_KEPT)

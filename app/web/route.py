@@ -8,6 +8,7 @@ things, plain parameters, one JSON body, and what depends on nothing but the req
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from fastapi import Request
@@ -16,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from app.instruments.model import pointer_part
 from app.web.body import check_media_type, parse_json
@@ -39,6 +41,22 @@ class StrictRoute(APIRoute):
 
     The scope is looked at before body and parameters: who may not ask is not told what is wrong with a question.
     """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that has the method; the framework refuses any other.
+
+        Its own way goes through stacks for dependencies that end after the answer, which no operation of ours has, and
+        a second handler of errors beside the application's.
+        """
+        if scope["method"] not in (self.methods or ()):
+            await super().handle(scope, receive, send)
+            return
+        response = await self._strict(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    @cached_property
+    def _strict(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return self.get_route_handler()
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Make the handler once, from what the framework found in the operation's signature."""

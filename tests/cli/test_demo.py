@@ -150,7 +150,8 @@ def test_the_caseload_holds_what_a_clinic_meets() -> None:
     assert "not_applicable" in answers
     reported = [form.get("reported", {}) for form in made]
     assert {one.get("ending") for one in reported} == {None, "planned", "dropout"}
-    assert sum(bool(one.get("rupture")) for one in reported) == 2
+    assert sum(bool(one.get("rupture")) for one in reported) == 1
+    assert sum(bool(one.get("wish_to_talk")) for one in reported) == 1
     (planned,) = {form["session_number"] for form in made if form.get("reported", {}).get("ending") == "planned"}
     assert planned == 12
 

@@ -128,7 +128,7 @@ def test_what_is_not_in_the_answer_is_found(shown: object, answer: object, fault
 
 
 def test_the_pages_are_there() -> None:
-    """One page for each reader, and the two on the instruments and on the numbers."""
+    """One page for each reader, and those on the instruments, on the numbers and on what was simulated."""
     assert [page.relative_to(ROOT).as_posix() for page in RUN] == [
         "README.md",
         "docs/instrument-authors.md",
@@ -138,4 +138,5 @@ def test_the_pages_are_there() -> None:
         "docs/operators.md",
         "docs/researchers.md",
         "docs/science.md",
+        "docs/validation.md",
     ]

@@ -82,8 +82,8 @@ class _Client:
     def _own(self, session: int) -> dict[str, Any]:
         course = self._course
         gaps = course.gaps.get(session)
-        answers = self._answers(8, self._level(session), spread=0.4)
-        answers |= dict.fromkeys(gaps) if gaps else self._gap(session)
+        answers = _summing_to(course.own, session) or self._answers(8, self._level(session), spread=0.4)
+        answers |= dict.fromkeys(gaps) if gaps else {} if course.own else self._gap(session)
         answers |= self._focus(session)
         return {
             "instrument": "trq-s",
@@ -100,7 +100,8 @@ class _Client:
     def _therapist(self, session: int) -> dict[str, Any]:
         # Therapists see part of a dip: their answers follow the client's by two thirds.
         level = self._level(session) / 1.5 + self._course.level / 3 + self._course.therapist_gap
-        answers = self._answers(8, level, spread=0.4) | self._gap(session)
+        told = _summing_to(self._course.theirs, session)
+        answers = told or self._answers(8, level, spread=0.4) | self._gap(session)
         reported = {"stage": _STAGES[self._phase(session)], "ending": self._ending(session)}
         return {"instrument": "trq-s-t", "rater": "therapist", "answers": answers, "reported": reported}
 
@@ -140,7 +141,8 @@ class _Client:
         return self._course.ending if session == self._course.sessions else None
 
     def _has_therapist_form(self, session: int) -> bool:
-        return self._dice.random() < self._course.therapist_forms or self._ending(session) is not None
+        always = bool(self._course.theirs) or self._ending(session) is not None
+        return self._dice.random() < self._course.therapist_forms or always
 
     def _session_days(self, today: date) -> list[date]:
         """Meet every week, with a fortnight now and then, up to the last session."""
@@ -148,3 +150,11 @@ class _Client:
         while len(days) < self._course.sessions:
             days.insert(0, days[0] - timedelta(weeks=self._dice.choice((1, 1, 1, 1, 1, 2))))
         return days
+
+
+def _summing_to(sums: tuple[int, ...], session: int) -> dict[str, Any]:
+    """Make eight answers of a given sum, as even as can be; which of them are the higher ones moves on."""
+    if not sums:
+        return {}
+    low, higher = divmod(sums[session - 1], 8)
+    return {str(i): low + ((i + 3 * session) % 8 < higher) for i in range(1, 9)}
