@@ -214,7 +214,7 @@ def advise(form: CourseForm, panel: StagePanel, signals: Sequence[Signal]) -> tu
 
 
 def _line(known: SeriesState | None, form: CourseForm) -> tuple[SeriesState | None, tuple[Signal, ...]]:
-    """Return the series that a form goes on with; on another scale it starts anew, and nothing repairs what was open."""
+    """Return the series that a form goes on with; another scale starts it anew, and nothing repairs what was open."""
     if known is None or known.scale == _scale(form.instrument):
         return known, ()
     given_up = (replace(one, state="unresolved", closed_session=form.session_number) for one in known.watch.open)

@@ -57,6 +57,10 @@ PERSONAL = [
 ]
 #: After these a form is no longer what it was: each needs a form of its own.
 CHANGING = [name for name in SCOPE_OF if name.endswith(("/corrections", "/withdrawal"))]
+#: What is answered with 201 though the form of `Ids` is there.
+MAKING = [*CHANGING, *(name for name in SCOPE_OF if name.endswith("/acknowledgements"))]
+#: What a client's own key does not open: it is for those who treat and supervise.
+NOT_FOR_CLIENTS = [name for name in SCOPE_OF if name.endswith("/stage") or "/signals" in name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,7 @@ def targets(clinic: Clinic) -> dict[str, Ids]:
 
 def body_of(name: str, ids: Ids) -> dict[str, Any] | None:
     """Make the body of an operation, about the client of these ids."""
-    whole = form(client_ref=ids.client_ref, therapist_ref=ids.therapist_ref)
+    whole = form(client_ref=ids.client_ref, therapist_ref=ids.therapist_ref, reported={"rupture": True})
     return {
         "POST /v1/submissions": whole,
         "POST /v1/submissions/batch": {"items": [{"key": str(uuid4()), "form": whole}]},

@@ -15,7 +15,7 @@ from app.access.caller import SCOPES
 from app.errors import LimitReached, NotFound
 from app.main import create_app
 from app.web.auth import is_public
-from tests.api.operations import ABSENT, CHANGING, PERSONAL, PUBLIC, SCOPE_OF, Ids, call, request, targets
+from tests.api.operations import ABSENT, MAKING, PERSONAL, PUBLIC, SCOPE_OF, Ids, call, request, targets
 from tests.api.refusals import CANARY, marked, nothing_stored, refused
 from tests.harness import Clinic, Service, form, problem
 
@@ -209,7 +209,7 @@ def test_another_organisations_ids_are_absent_ids(clinic: Clinic, name: str) -> 
     foreign, own = Ids.made(clinic.service.clinic()), Ids.made(clinic, "mrn-2")
     absent = problem_without_trace(call(clinic, name, Ids()))
     assert (absent["status"], absent["code"], absent["errors"]) == (404, "not_found", [])
-    places = [place for place in ("submission_id", "client_id", "score_id") if f"{{{place}}}" in name]
+    places = [place for place in ("submission_id", "client_id", "score_id", "signal_id") if f"{{{place}}}" in name]
     for place in places:
         for around in (own, foreign):
             ids = Ids(**(vars(around) | {place: vars(foreign)[place]}))
@@ -217,7 +217,7 @@ def test_another_organisations_ids_are_absent_ids(clinic: Clinic, name: str) -> 
                 answer = call(clinic, name, ids)
             assert problem_without_trace(answer) == absent
             assert not {*vars(foreign).values()} & {*answer.headers.values()} - {"trq-s", "1.0.0"}
-    assert call(clinic, name, own).status_code == (201 if name in CHANGING else 200)
+    assert call(clinic, name, own).status_code == (201 if name in MAKING else 200)
 
 
 def test_another_organisations_references_and_episodes_are_absent(clinic: Clinic) -> None:
@@ -241,7 +241,7 @@ def test_an_application_sees_what_others_of_its_organisation_stored(clinic: Clin
     other = clinic.service.application(clinic.organisation)
     assert {name: call(other, name, ids[name]).status_code for name in SCOPE_OF} == dict.fromkeys(
         SCOPE_OF, 200
-    ) | dict.fromkeys(CHANGING, 201)
+    ) | dict.fromkeys(MAKING, 201)
 
 
 def test_two_keys_are_alive_at_a_time_and_a_revoked_one_is_dead_at_once(clinic: Clinic) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.access.administer import list_keys, revoke_key
-from tests.api.operations import ABSENT, CHANGING, PERSONAL, SCOPE_OF, Ids, call, targets
+from tests.api.operations import ABSENT, MAKING, NOT_FOR_CLIENTS, PERSONAL, SCOPE_OF, Ids, call, targets
 from tests.api.refusals import nothing_stored, refused
 from tests.harness import ANSWERS, Clinic, form, therapists_form
 
@@ -38,7 +38,7 @@ def test_the_ids_of_others_are_absent_ids(clinic: Clinic, name: str, kind: Kind)
     phone = bound(clinic, kind)
     absent = told(call(phone, name, Ids()))
     assert (absent[0], absent[1]["code"]) == (404, "not_found")
-    for place in [place for place in ("submission_id", "client_id", "score_id") if f"{{{place}}}" in name]:
+    for place in [place for place in ("submission_id", "client_id", "score_id", "signal_id") if f"{{{place}}}" in name]:
         for around in (own, theirs):
             with nothing_stored(clinic):
                 answer = call(phone, name, Ids(**(vars(around) | {place: vars(theirs)[place]})))
@@ -47,15 +47,15 @@ def test_the_ids_of_others_are_absent_ids(clinic: Clinic, name: str, kind: Kind)
 
 @pytest.mark.parametrize("kind", ["client", "therapist"])
 def test_every_operation_is_open_for_ones_own(clinic: Clinic, kind: Kind) -> None:
-    """As for an unbound key; but a client's own key has no stage to read."""
+    """As for an unbound key; but a client's own key has no stage and no signals to read."""
     phones: dict[str, Clinic] = {}
     statuses = {}
     for name, ids in targets(clinic).items():
         person = ids.client_ref if kind == "client" else ids.therapist_ref
         phone = phones.setdefault(person, phones.get(person) or clinic.bound(kind, person))
         statuses[name] = call(phone, name, ids).status_code
-    closed = {"GET /v1/clients/{client_id}/stage": 404} if kind == "client" else {}
-    assert statuses == dict.fromkeys(SCOPE_OF, 200) | dict.fromkeys(CHANGING, 201) | closed
+    closed = dict.fromkeys(NOT_FOR_CLIENTS, 404) if kind == "client" else {}
+    assert statuses == dict.fromkeys(SCOPE_OF, 200) | dict.fromkeys(MAKING, 201) | closed
 
 
 @pytest.mark.parametrize("kind", ["client", "therapist"])
@@ -143,12 +143,15 @@ def test_a_client_reads_nothing_of_the_therapists(clinic: Clinic) -> None:
         assert [one for one in hidden if one in answer.text] == []
         assert "probabilities" not in answer.text
         assert "practice" not in answer.text
+        assert "opened_session" not in answer.text
     assert phone.get(f"{client}/progress").json()["stage"] is None
     for answer in answers[3:5]:
-        assert (answer.json()["stage"], answer.json()["recommendations"]) == (None, [])
+        told = answer.json()
+        assert (told["stage"], told["signals"], told["recommendations"]) == (None, [], [])
     for path in (f"/v1/submissions/{theirs['id']}", f"{client}/scores/{theirs['scores'][0]['id']}/explanation"):
         refused(phone.get(path), 404, "not_found")
-    refused(phone.get(f"{client}/stage"), 404, "not_found")
+    for part in ("stage", "signals"):
+        refused(phone.get(f"{client}/{part}"), 404, "not_found")
     therapist = bound(clinic, "therapist").get(f"{client}/trajectory").json()
     assert {line["rater"] for line in therapist["series"]} == {"client", "therapist"}
 

@@ -151,7 +151,12 @@ def state_of(clinic: Clinic, client: str, named: dict[str, str]) -> dict[str, An
     own |= {one["signal_id"]: f"{named.get(one['submission_id'])} {one['rule']}" for one in raised.values()}
     own[to_builtins(told[0])["opened_at"]] = "opened"
     ended = [episode.ending, episode.ended_session, episode.ended_at]
-    state: dict[str, Any] = {"course": episode.course, "ended": ended, "forms": found, "told": [to_builtins(one) for one in told]}
+    state: dict[str, Any] = {
+        "course": episode.course,
+        "ended": ended,
+        "forms": found,
+        "told": [to_builtins(one) for one in told],
+    }
     state["signals"] = raised
     labelled: dict[str, Any] = _labelled(state, named | own)
     return labelled
