@@ -21,6 +21,7 @@ from app.submissions.find import Wanted, find
 from app.submissions.open_episode import OpenEpisode, open_episodes
 from app.submissions.prepare import key_digest
 from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason, sees
+from app.submissions.tally import keep_count
 from app.submissions.write import Rows, add_revisions, episode_events
 
 ROUTE: Final = "withdrawals"
@@ -83,6 +84,7 @@ class _Withdrawal:
         told = before if before is not None else self._take_out(target, episode, reason, rows)
         changed = [episode.row()] if episode.touched else []
         write_rows(self._connection, rows, changed_episodes=changed)
+        keep_count(self._connection, [episode.moved], organisation=self._organisation)
         created = bound.created if bound is not None else before is None
         return Withdrawn(submission_id=submission_id, withdrawal=told, created=created, replayed=bound is not None)
 

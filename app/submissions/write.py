@@ -30,6 +30,7 @@ from app.submissions.find import Found
 from app.submissions.open_episode import Finished, OpenEpisode
 from app.submissions.prepare import Prepared
 from app.submissions.stored import StoredSubmission
+from app.submissions.tally import keep_count
 
 Rows = dict[Table, list[dict[str, Any]]]
 
@@ -98,6 +99,7 @@ def write(connection: Connection, made: Made) -> dict[int, StoredSubmission]:
     changed = [one.row() for one in made.episodes if not one.is_new]
     rows[episodes] = [one.row() for one in made.episodes if one.is_new]
     write_rows(connection, rows, changed_episodes=changed)
+    keep_count(connection, [one.moved for one in made.episodes], organisation=organisation)
     return stored
 
 
