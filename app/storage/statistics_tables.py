@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, String, Table, Uuid, text
 
 from app.storage.metadata import metadata
-from app.storage.types import Document, UtcDateTime
+from app.storage.types import Document, Integers, UtcDateTime
 
 # The complete forms of one instrument version and rater: counts per item and value, sums and cross products.
 statistics = Table(
@@ -16,7 +16,7 @@ statistics = Table(
     Column("instrument_version", String(20), nullable=False),
     Column("rater", String(10), nullable=False),
     Column("forms", Integer, nullable=False),
-    Column("counts", Document, nullable=False),
+    Column("counts", Integers, nullable=False),  # app/psychometrics/counts.py
     PrimaryKeyConstraint("organisation_id", "instrument", "instrument_version", "rater"),
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import JSON, DateTime, Row
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, BigInteger, DateTime, Row
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -15,6 +15,9 @@ AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 #: JSON that PostgreSQL can look into.
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+#: A list of integers, which PostgreSQL can add to another one place by place.
+Integers = JSON().with_variant(ARRAY(BigInteger), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

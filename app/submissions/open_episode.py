@@ -20,6 +20,7 @@ from app.stages.panel import StagePanel
 from app.storage.keyring import Keyed
 from app.storage.types import AnyRow
 from app.submissions.store import read_assessments
+from app.submissions.tally import Moved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class OpenEpisode:
         self._stored: dict[UUID, CourseForm] = {}
         self._read_from = self._last + 1 if self._state is not None else maxsize
         self._taken: dict[UUID, CourseForm] = {}
+        self._gone: list[CourseForm] = []
         self._told: dict[UUID, Assessment] = {}
         self._later: dict[UUID, int] = {}
         self._signals: list[SignalNews] = []
@@ -73,6 +75,11 @@ class OpenEpisode:
     def touched(self) -> bool:
         """Say whether anything was taken in or out."""
         return bool(self._later)
+
+    @property
+    def moved(self) -> Moved:
+        """The forms that were taken in and out."""
+        return Moved(episode_id=self.episode.episode_id, arrived=list(self._taken.values()), gone=self._gone)
 
     def at_place(self, form: CourseForm) -> CourseForm | None:
         """Return the current form that holds the place of this one."""
@@ -91,7 +98,7 @@ class OpenEpisode:
         first = form.session_number if instead_of is None else min(form.session_number, instead_of.session_number)
         if instead_of is not None:
             self._read(1)
-            del self._stored[instead_of.submission_id]
+            self._gone.append(self._stored.pop(instead_of.submission_id))
         self._later[form.submission_id] = self._sessions_after(first, other_than=form.session_number)
         self._taken[form.submission_id] = form
         if form.ending is not None and (self.episode.ended_at is None or form.completed_at < self.episode.ended_at):
@@ -109,7 +116,7 @@ class OpenEpisode:
     def leave(self, form: CourseForm) -> None:
         """Take a form out of its place."""
         self._read(1)
-        del self._stored[form.submission_id]
+        self._gone.append(self._stored.pop(form.submission_id))
         self._later[form.submission_id] = self._sessions_after(form.session_number, other_than=form.session_number)
         self._anew = True
 

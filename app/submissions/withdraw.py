@@ -22,6 +22,7 @@ from app.submissions.find import Wanted, find
 from app.submissions.open_episode import Finished, OpenEpisode, open_episodes
 from app.submissions.prepare import key_digest
 from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason, sees
+from app.submissions.tally import keep_count
 from app.submissions.write import Rows, add_revisions, episode_events, signal_news
 
 ROUTE: Final = "withdrawals"
@@ -88,6 +89,7 @@ class _Withdrawal:
         write_signals(
             self._connection, news, organisation=self._organisation, now=self._now, new_id=self._runtime.new_id
         )
+        keep_count(self._connection, [episode.moved], organisation=self._organisation)
         created = bound.created if bound is not None else before is None
         return Withdrawn(submission_id=submission_id, withdrawal=told, created=created, replayed=bound is not None)
 

@@ -32,6 +32,7 @@ from app.submissions.find import Found
 from app.submissions.open_episode import Finished, OpenEpisode
 from app.submissions.prepare import Prepared
 from app.submissions.stored import StoredSubmission
+from app.submissions.tally import keep_count
 
 Rows = dict[Table, list[dict[str, Any]]]
 
@@ -103,6 +104,7 @@ def write(connection: Connection, made: Made) -> dict[int, StoredSubmission]:
     write_rows(connection, rows, changed_episodes=changed)
     news = signal_news(made.episodes, finished, because_of=causes)
     write_signals(connection, news, organisation=organisation, now=made.now, new_id=made.runtime.new_id)
+    keep_count(connection, [one.moved for one in made.episodes], organisation=organisation)
     return stored
 
 

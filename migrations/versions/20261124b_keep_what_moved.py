@@ -21,6 +21,7 @@ branch_labels = None
 depends_on = None
 
 DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+INTEGERS = sa.JSON().with_variant(postgresql.ARRAY(sa.BigInteger()), "postgresql")
 
 
 def upgrade() -> None:
@@ -157,7 +158,7 @@ def _create_statistics() -> None:
         sa.Column("instrument_version", sa.String(length=20), nullable=False),
         sa.Column("rater", sa.String(length=10), nullable=False),
         sa.Column("forms", sa.Integer(), nullable=False),
-        sa.Column("counts", DOCUMENT, nullable=False),
+        sa.Column("counts", INTEGERS, nullable=False),
         sa.PrimaryKeyConstraint(
             "organisation_id", "instrument", "instrument_version", "rater", name=op.f("pk_statistics")
         ),

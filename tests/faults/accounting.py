@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Table, select
 
+from app.instruments.catalog import shipped
 from app.storage.tables import (
     assessments,
     clients,
@@ -21,6 +22,7 @@ from app.storage.tables import (
     withdrawals,
 )
 from app.storage.types import AnyRow
+from tests.usecases import counting
 
 #: Of the instruments that the tests post.
 SCORES = {"trq-s": 11, "trq-s-t": 11, "wai-sr": 4}
@@ -45,6 +47,8 @@ def faults(
     found += _fates(connection, forms, organisation=organisation)
     found += _revisions(connection, organisation=organisation)
     found += _places(connection, organisation=organisation)
+    if counting.kept(connection, organisation) != counting.counted(connection, shipped(), organisation):
+        found.append("statistics: not those of the current forms")
     return found
 
 
