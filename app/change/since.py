@@ -53,6 +53,10 @@ class Difference:
     judged: Judged | None = None  # documents from before it was there have none
 
 
+_Verdict = tuple[bool | None, NotReliable | None, Judged | None]
+_UNKNOWN: _Verdict = (None, "no_norm", None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """The change of one component."""
@@ -146,34 +150,26 @@ def _change(score: AnyScore, ends: tuple[Earlier, Earlier] | None, norm: Norm | 
 
 
 def _difference(score: Score, then: Earlier, norm: Norm | None) -> Difference:
-    if norm is not None and norm.applies_to(score.instrument):
-        return _judged(score, then, norm)
-    return _unjudged(score, then, "no_norm")
+    reliable, reason, judged = _UNKNOWN if norm is None else _held_against(norm, score, then)
+    return Difference(
+        session_number=then.session_number,
+        value=score.value - then.value,
+        pomp=score.pomp - then.pomp,
+        reliable=reliable,
+        reason=reason,
+        judged=judged,
+    )
 
 
-def _judged(score: Score, then: Earlier, norm: Norm) -> Difference:
+def _held_against(norm: Norm, score: Score, then: Earlier) -> _Verdict:
+    if not norm.applies_to(score.instrument):
+        return _UNKNOWN
     known = norm.components.get(score.component)
     if known is None:
-        return _unjudged(score, then, "norm_lacks_component")
+        return None, "norm_lacks_component", None
     found = reliable_change(then.value, score.value, sem=known.sem)
-    return Difference(
-        session_number=then.session_number,
-        value=score.value - then.value,
-        pomp=score.pomp - then.pomp,
-        reliable=found.reliable,
-        reason=None,
-        judged=Judged(rc=found.rc, limit=found.limit, norm_version=norm.label, reliability_kind=known.reliability_kind),
-    )
-
-
-def _unjudged(score: Score, then: Earlier, reason: NotReliable) -> Difference:
-    return Difference(
-        session_number=then.session_number,
-        value=score.value - then.value,
-        pomp=score.pomp - then.pomp,
-        reliable=None,
-        reason=reason,
-    )
+    judged = Judged(rc=found.rc, limit=found.limit, norm_version=norm.label, reliability_kind=known.reliability_kind)
+    return found.reliable, None, judged
 
 
 def _none(reason: NoChange) -> Difference:

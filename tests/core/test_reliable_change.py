@@ -89,6 +89,7 @@ def test_exactly_the_limit_is_reliable() -> None:
     """1.96 counts, and rounding does not take it away; a thousandth less does."""
     limit = 1.96 * math.sqrt(2) * 0.2
     assert reliable_change(3.0, 3.0 + limit, sem=0.2).reliable
+    assert reliable_change(1.2, 1.2 + limit, sem=0.2).reliable  # 1.9599999999999995
     assert reliable_change(4.1, 4.1 - limit, sem=0.2).reliable
     assert not reliable_change(3.0, 3.0 + limit - 0.001, sem=0.2).reliable
 
