@@ -41,7 +41,7 @@ WRITTEN = (
     events,
 )
 #: What changes of an episode that was there before.
-_CHANGING = ("ending", "ended_session", "ended_at", "course")
+_CHANGING = ("ending", "ended_session", "ended_at", "course", "last_session", "last_completed_at")
 _INSERTS = {table: insert(table) for table in WRITTEN}
 _UPDATE = (
     update(episodes)
