@@ -169,7 +169,7 @@ def append(
         before = state.before if state.after.number == form.session_number else state.after
     known: dict[str, SeriesState] = state.series if state is not None else {}
     line, given_up = _line(known.get(form.series), form)
-    watch, signals = look(line.watch if line is not None else START, _look(form))
+    watch, signals = look(line.watch if line is not None else START, look_of(form))
     series = known | {form.series: _extended(line, form, watch)}
     began = any(one.watch.onset_session == form.session_number for one in series.values())
     session = _session([*others, form], rupture=began)
@@ -221,7 +221,17 @@ def _line(known: SeriesState | None, form: CourseForm) -> tuple[SeriesState | No
     return None, tuple(given_up)
 
 
-def _look(form: CourseForm) -> Look:
+def same_scale(series: Iterable[CourseForm], form: CourseForm) -> list[CourseForm]:
+    """Pick from a series the forms that are counted on the scale of one of them, up to where it changes."""
+    in_order = sorted(series, key=lambda one: one.order)
+    for _, group in groupby(in_order, key=lambda one: _scale(one.instrument)):
+        found = list(group)
+        if form in found:
+            return found
+    return []
+
+
+def look_of(form: CourseForm) -> Look:
     """Show a form to the rules that raise signals."""
     total = next((s for s in _scores(form) if s.component == "total"), None)
     scored = total if isinstance(total, Score) else None

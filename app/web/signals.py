@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.signals.acknowledge import acknowledge
+from app.signals.explain import explain
 from app.signals.read import signals
 from app.web.auth import ScoresReader, SignalsWriter
 from app.web.clients import EpisodeId
@@ -17,8 +18,10 @@ from app.web.route import StrictRoute
 from app.web.signals_wire import (
     AcknowledgementIn,
     AcknowledgementOut,
+    SignalExplanationOut,
     SignalsOut,
     acknowledgement_out,
+    signal_explanation_out,
     signals_out,
 )
 from app.web.wire import Service, answer, cached
@@ -73,3 +76,18 @@ async def post_acknowledgement(  # noqa: PLR0917 - FastAPI passes by name
     )
     headers = {"Idempotent-Replayed": "true"} if found.replayed else {}
     return answer(acknowledgement_out(found.acknowledgement), status=201, headers=headers)
+
+
+@router.get(
+    "/{client_id}/signals/{signal_id}/explanation",
+    response_model=SignalExplanationOut,
+    summary="Explain a signal",
+    description=(
+        "Every number from the totals of the series to the one that raised the signal, with the rule, its parameters, "
+        "its source and what it can't say."
+    ),
+    responses=problems(400, 401, 403, 404, 503),
+)
+async def get_signal_explanation(caller: ScoresReader, service: Service, client_id: UUID, signal_id: UUID) -> Response:
+    """Explain one signal."""
+    return answer(signal_explanation_out(await explain(service, caller, client_id=client_id, signal_id=signal_id)))

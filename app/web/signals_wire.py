@@ -10,11 +10,13 @@ from pydantic import ConfigDict, Field
 
 from app.change.signal import Evidence, Kind, Level, Signal
 from app.instruments.model import Rater
+from app.signals.explain import ExplainedSignal
 from app.signals.life import Acknowledgement, LivingSignal, Reason, Standing, Turn
 from app.signals.read import EpisodeSignals
 from app.web.wire import In, Moment, Out, Rounded, Text, rounded
 
 Key = Annotated[str, Field(max_length=60)]
+Prose = Annotated[str, Field(max_length=2000)]
 SessionNumber = Annotated[int, Field(ge=1, le=2000)]
 State = Literal["open", "repaired", "unresolved", "passed", "retracted"]
 
@@ -123,6 +125,30 @@ class SignalsOut(Out):
     signals: Annotated[list[LivingSignalOut], Field(max_length=4000)]
 
 
+class SignalStepOut(Out):
+    """One line of the calculation, in words."""
+
+    name: Key
+    says: Prose
+    value: Rounded | None
+
+
+class SignalExplanationOut(Out):
+    """A signal and every step from the totals of its series to it."""
+
+    signal: SignalOut
+    instrument: Key
+    rater: Rater
+    why: Prose = Field(description="Why the rule exists.")
+    source: Prose
+    status: Prose
+    recounted: bool = Field(
+        description="false: today's forms do not lead to it any more; the steps are what was kept with it."
+    )
+    steps: Annotated[list[SignalStepOut], Field(max_length=60)]
+    limits: Annotated[list[Prose], Field(max_length=10, description="What the signal can't say.")]
+
+
 class AcknowledgementIn(In):
     """Who looked at a signal, and why it needs no more."""
 
@@ -168,6 +194,22 @@ def signals_out(found: EpisodeSignals) -> dict[str, Any]:
         "episode_id": found.episode_id,
         "signals": [_living_out(one) for one in found.signals],
     }
+
+
+def signal_explanation_out(found: ExplainedSignal) -> SignalExplanationOut:
+    """Map an explained signal."""
+    told = found.explanation
+    return SignalExplanationOut(
+        signal=SignalOut(**signal_out(told.signal)),
+        instrument=found.instrument,
+        rater=found.rater,
+        why=told.why,
+        source=told.source,
+        status=told.status,
+        recounted=told.recounted,
+        steps=[SignalStepOut(name=step.name, says=step.says, value=step.value) for step in told.steps],
+        limits=list(told.limits),
+    )
 
 
 def acknowledgement_out(one: Acknowledgement) -> dict[str, Any]:

@@ -44,6 +44,7 @@ SCOPE_OF = {
     "GET /v1/clients/{client_id}/scores/{score_id}/explanation": "scores:read",
     "GET /v1/clients/{client_id}/signals": "scores:read",
     "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": "signals:write",
+    "GET /v1/clients/{client_id}/signals/{signal_id}/explanation": "scores:read",
     "GET /v1/instruments": "instruments:read",
     "GET /v1/instruments/{key}": "instruments:read",
     "GET /v1/instruments/{key}/versions/{version}": "instruments:read",
