@@ -15,7 +15,7 @@ from itertools import groupby
 from uuid import UUID
 
 from app.change.norms import Norm, parameters, uncalibrated
-from app.change.signal import Look, Signal
+from app.change.signal import Look, Parameters, Signal
 from app.change.since import Change, Earlier, extended, since
 from app.change.watch import START, SeriesWatch, look
 from app.instruments.model import Answer, Instrument, ItemId, Rater
@@ -215,7 +215,7 @@ def advise(form: CourseForm, panel: StagePanel, signals: Sequence[Signal]) -> tu
 
 def _line(known: SeriesState | None, form: CourseForm) -> tuple[SeriesState | None, tuple[Signal, ...]]:
     """Return the series that a form goes on with; another scale starts it anew, and nothing repairs what was open."""
-    if known is None or known.scale == _scale(form.instrument):
+    if known is None or known.scale == scale_of(form.instrument):
         return known, ()
     given_up = (replace(one, state="unresolved", closed_session=form.session_number) for one in known.watch.open)
     return None, tuple(given_up)
@@ -245,9 +245,14 @@ def look_of(form: CourseForm) -> Look:
         reported_rupture=form.rupture,
         wish_to_talk=form.wish_to_talk,
         cut_offs=tuple(one for one in instrument.cut_offs if one.component == "total"),
-        parameters=(parameters(form.norm, "total") if form.norm is not None else None)
-        or uncalibrated(instrument.lowest, instrument.highest),
+        parameters=parameters_of(instrument, form.norm),
     )
+
+
+def parameters_of(instrument: Instrument, norm: Norm | None) -> Parameters:
+    """Return what a form's total is held against: its norm, or fractions of the range."""
+    known = parameters(norm, "total") if norm is not None else None
+    return known or uncalibrated(instrument.lowest, instrument.highest)
 
 
 def _scores(form: CourseForm) -> tuple[AnyScore, ...]:
@@ -281,7 +286,7 @@ def _extended(line: SeriesState | None, form: CourseForm, watch: SeriesWatch) ->
         instrument=form.instrument.key,
         version=form.instrument.version,
         rater=form.rater,
-        scale=_scale(form.instrument),
+        scale=scale_of(form.instrument),
         completed_at=form.completed_at,
         earlier=extended(line.earlier if line is not None else {}, scores, session_number=form.session_number),
         levels=_levels(line, form),
@@ -334,7 +339,7 @@ def _first_end(known: Ended | None, form: CourseForm) -> Ended | None:
     return told if known is None else min(known, told, key=lambda one: one.order)
 
 
-def _scale(instrument: Instrument) -> str:
+def scale_of(instrument: Instrument) -> str:
     """Name what makes values comparable: convention, range, and the items of each component."""
     parts = [f"{c.key}:{len(c.items)}" for c in instrument.components]
     text = f"{instrument.convention} {instrument.minimum} {instrument.maximum} {instrument.divisor} {parts}"
