@@ -224,7 +224,7 @@ def _line(known: SeriesState | None, form: CourseForm) -> tuple[SeriesState | No
 def same_scale(series: Iterable[CourseForm], form: CourseForm) -> list[CourseForm]:
     """Pick from a series the forms that are counted on the scale of one of them, up to where it changes."""
     in_order = sorted(series, key=lambda one: one.order)
-    for _, group in groupby(in_order, key=lambda one: _scale(one.instrument)):
+    for _, group in groupby(in_order, key=lambda one: scale_of(one.instrument)):
         found = list(group)
         if form in found:
             return found

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from app.storage.dialects import Among, in_both
 from app.storage.keyring import Keyed
+from app.storage.statistics_tables import norms
 from app.storage.tables import clients, idempotency_keys, sources, therapists
 
 
@@ -54,6 +55,7 @@ class Found:
     sources: dict[bytes, UUID] = field(default_factory=dict)
     clients: dict[bytes, UUID] = field(default_factory=dict)
     therapists: dict[bytes, UUID] = field(default_factory=dict)
+    norms: list[UUID] = field(default_factory=list)  # those that are active
 
 
 def find(connection: Connection, wanted: Wanted, *, organisation: UUID) -> Found:
@@ -73,7 +75,9 @@ def find(connection: Connection, wanted: Wanted, *, organisation: UUID) -> Found
         sent[f"{name}_keys"] = _key_ids(references)
     found = Found()
     for row in connection.execute(_FIND[connection.dialect.name], sent):
-        if row.kind == "key":
+        if row.kind == "norm":
+            found.norms.append(row.id)
+        elif row.kind == "key":
             found.keys[row.digest] = BoundKey(
                 submission_id=row.id, fingerprint=row.fingerprint, created=bool(row.created)
             )
@@ -117,7 +121,13 @@ def _statement(among: Among) -> CompoundSelect[tuple[str, bytes, UUID, bytes, bo
             ("therapist", therapists.c, "reference", "therapist_id"),
         )
     ]
-    return union_all(bound, *people)
+    active = select(
+        literal_column("'norm'").label("kind"),
+        cast(null(), LargeBinary).label("digest"),
+        norms.c.norm_id.label("id"),
+        *none,
+    ).where(norms.c.organisation_id == bindparam("organisation", type_=Uuid), norms.c.active)
+    return union_all(bound, *people, active)
 
 
 _FIND = in_both(_statement)

@@ -8,13 +8,14 @@ wrong with a form or an episode is told of the forms it concerns, since other ca
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.episodes.course import CourseForm
 from app.episodes.identify import Episode, choose
+from app.episodes.norms import read_norms
 from app.errors import (
     AllianceError,
     EpisodeTherapistMismatch,
@@ -77,6 +78,10 @@ class Intake:
         self._now = runtime.now()
         self._sorted = sort_out(connection, forms, organisation=self._organisation)
         self._people = People(found=self._sorted.found, new_id=runtime.new_id)
+        self._norms = {
+            (norm.instrument, norm.instrument_version, norm.rater): norm
+            for norm in read_norms(connection, self._sorted.found.norms, organisation=self._organisation).values()
+        }
         self._episodes: dict[UUID, list[OpenEpisode]] = {}  # by client, the new ones too
         self._taken: dict[int, Taken] = {}
         self._sources: dict[bytes, UUID] = {}  # of this attempt
@@ -115,7 +120,7 @@ class Intake:
     def _take(self, index: int, form: Prepared) -> None:
         """Take one form in, unless the same form is already there."""
         place = self._place(form) if form.entry.corrects is None else self._correction(form, form.entry.corrects)
-        course_form = form.course_form
+        course_form = self._with_norm(form.course_form)
         there = place.episode.at_place(course_form)
         if there is not None and there is not place.instead_of:
             if there.content != form.content or place.instead_of is not None:
@@ -126,8 +131,17 @@ class Intake:
         self._reserve(form, form.submission_id)
         place.episode.take(course_form, instead_of=place.instead_of)
         self._taken[index] = Taken(
-            form=form, client_id=place.client_id, therapist_id=place.therapist_id, episode=place.episode
+            form=form,
+            client_id=place.client_id,
+            therapist_id=place.therapist_id,
+            episode=place.episode,
+            norm=course_form.norm,
         )
+
+    def _with_norm(self, form: CourseForm) -> CourseForm:
+        """Hold a form against the norm that is active for its instrument, version and rater now, for good."""
+        norm = self._norms.get((form.instrument.key, form.instrument.version, form.rater))
+        return form if norm is None else replace(form, norm=norm)
 
     def _reserve(self, form: Prepared, submission_id: UUID) -> None:
         """Keep the sender's own id of a form for one form of this attempt."""

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table
 
+from app.change.norms import Norm
 from app.episodes.identify import Episode
 from app.episodes.signals import SignalNews, write_signals
 from app.storage.events import Event, Kind, event_row
@@ -69,6 +70,7 @@ class Taken:
     client_id: UUID
     therapist_id: UUID
     episode: OpenEpisode
+    norm: Norm | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,7 @@ def _stored(taken: Taken, finished: Mapping[UUID, Finished], now: datetime) -> S
         supersedes=prepared.entry.corrects,
         current=True,
         scores=prepared.scores,
-        norm=prepared.course_form.norm,
+        norm=taken.norm,
         change=told.change,
         signals=told.signals,
         stage=told.stage,

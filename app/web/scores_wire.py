@@ -7,6 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
+from app.change.norms import Norm
+from app.change.reliable import NoStanding, Standing, standing
 from app.change.since import Change, Difference
 from app.scoring.score import AnyScore, Score
 from app.stages.advice import FALLBACK_LANGUAGE, advice_text, stored_advice
@@ -20,6 +22,26 @@ Prose = Annotated[str, Field(max_length=2000)]
 Count = Annotated[int, Field(ge=0, le=200)]
 Items = Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=200)]
 SessionNumber = Annotated[int, Field(ge=1, le=2000)]
+
+
+class IntervalOut(Out):
+    """An interval in the instrument's own unit."""
+
+    low: Rounded
+    high: Rounded
+
+
+class StandingOut(Out):
+    """A score in its norm, with the norm and the kind of reliability that it rests on."""
+
+    t_score: Rounded = Field(description="Mean 50 and SD 10 in the norm.")
+    percentile: Rounded
+    percentile_method: Literal["mid_rank", "normal_approximation"] = Field(
+        description="`normal_approximation`: not of this norm's own table; scores of an alliance are skewed."
+    )
+    reliability: Literal["internal_consistency", "test_retest", "within_person"]
+    norm: Key
+    norm_source: Prose
 
 
 class ScoredOut(Out):
@@ -39,8 +61,9 @@ class ScoredOut(Out):
     prorated: bool = Field(description="True when items are missing and the mean of the others stands for them.")
     missing: Items
     not_applicable: Items
-    interval: None = Field(description="null until a norm with a reliability is known.")
-    interval_reason: Literal["no_norm"]
+    interval: IntervalOut | None = Field(description="1.96 standard errors of measurement to either side; not clipped.")
+    interval_reason: Literal["no_norm", "norm_lacks_component"] | None
+    standing: StandingOut | None = Field(description="Where the score stands in its norm; null without one.")
 
 
 class NotScoredOut(Out):
@@ -61,6 +84,15 @@ ScoreOut = Annotated[ScoredOut | NotScoredOut, Field(discriminator="status")]
 Scores = Annotated[list[ScoreOut], Field(max_length=60)]
 
 
+class JudgedOut(Out):
+    """What a change was held against."""
+
+    rc: Rounded = Field(description="The change in units of its own error.")
+    limit: Rounded = Field(description="The smallest change that is reliable, in the instrument's own unit.")
+    norm: Key
+    reliability: Literal["internal_consistency", "test_retest", "within_person"]
+
+
 class DifferenceOut(Out):
     """Now minus then. `reliable` is null until a norm tells change from measurement error."""
 
@@ -68,7 +100,8 @@ class DifferenceOut(Out):
     value: Rounded | None
     pomp: Rounded | None
     reliable: bool | None
-    reason: Literal["no_norm", "first_session", "not_scored"]
+    reason: Literal["no_norm", "norm_lacks_component", "first_session", "not_scored"] | None
+    judged: JudgedOut | None = Field(description="The norm that told; null while `reliable` is.")
 
 
 class ChangeOut(Out):
@@ -139,7 +172,7 @@ class RecommendationOut(Out):
     review_after_sessions: Annotated[int, Field(ge=1, le=20)]
 
 
-def score_out(score: AnyScore, score_id: UUID | None) -> dict[str, Any]:
+def score_out(score: AnyScore, score_id: UUID | None, norm: Norm | None = None) -> dict[str, Any]:
     """Write a score, after ScoredOut or NotScoredOut.
 
     What every form is answered with is written as it is sent: a model of each part would take a third of a request.
@@ -164,8 +197,24 @@ def score_out(score: AnyScore, score_id: UUID | None) -> dict[str, Any]:
         "max": rounded(score.maximum),
         "pomp": rounded(score.pomp),
         "prorated": score.prorated,
-        "interval": None,
-        "interval_reason": "no_norm",
+        **_standing_out(standing(score, norm)),
+    }
+
+
+def _standing_out(told: Standing | NoStanding) -> dict[str, Any]:
+    if isinstance(told, NoStanding):
+        return {"interval": None, "interval_reason": told.reason, "standing": None}
+    return {
+        "interval": {"low": rounded(told.low), "high": rounded(told.high)},
+        "interval_reason": None,
+        "standing": {
+            "t_score": rounded(told.t_score),
+            "percentile": rounded(told.percentile),
+            "percentile_method": told.percentile_method,
+            "reliability": told.reliability_kind,
+            "norm": told.norm_version,
+            "norm_source": told.norm_source,
+        },
     }
 
 
@@ -234,4 +283,12 @@ def _difference_out(difference: Difference) -> dict[str, Any]:
         "pomp": None if difference.pomp is None else rounded(difference.pomp),
         "reliable": difference.reliable,
         "reason": difference.reason,
+        "judged": None
+        if difference.judged is None
+        else {
+            "rc": rounded(difference.judged.rc),
+            "limit": rounded(difference.judged.limit),
+            "norm": difference.judged.norm_version,
+            "reliability": difference.judged.reliability_kind,
+        },
     }

@@ -372,7 +372,7 @@ def submission_out(stored: StoredSubmission, view: View) -> dict[str, Any]:
         "instrument": instrument_ref_out(
             instrument, digest=stored.instrument.digest, scoring_version=stored.scores[0].score.scoring_version
         ),
-        "scores": [score_out(one.score, one.score_id) for one in stored.scores],
+        "scores": [score_out(one.score, one.score_id, stored.norm) for one in stored.scores],
         "change": {component: change_out(stored.change[component]) for component in components},
         "recomputed_later_sessions": stored.recomputed_later_sessions,
         "signals": [signal_out(one) for one in stored.signals] if view.sees_the_stage else [],
