@@ -73,7 +73,7 @@ def _create_signals() -> None:
         sa.Column("submission_id", sa.Uuid(), nullable=False),
         sa.Column("instrument", sa.String(length=40), nullable=False),
         sa.Column("rater", sa.String(length=10), nullable=False),
-        sa.Column("rule", sa.String(length=20), nullable=False),
+        sa.Column("rule", sa.String(length=40), nullable=False),
         sa.Column("level", sa.String(length=10), nullable=False),
         sa.Column("opened_session", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),

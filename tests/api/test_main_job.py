@@ -56,9 +56,11 @@ def test_change_is_measured_since_the_previous_and_the_first_form(clinic: Clinic
     change = answer["change"]["rapport"]
     assert change["since_previous"] == {
         "session_number": 2, "value": -1.0, "pomp": -25.0, "reliable": None, "reason": "no_norm",
+        "judged": None,
     }  # fmt: skip
     assert change["since_first"] == {
         "session_number": 1, "value": 1.0, "pomp": 25.0, "reliable": None, "reason": "no_norm",
+        "judged": None,
     }  # fmt: skip
 
 
