@@ -25,8 +25,8 @@ from app.scoring.score import AnyScore, Score
 Status = Literal["design, not validated", "published"]
 Note = Literal["ceiling"]
 
-#: False prompts per session of RUP-1 in simulated courses whose parameters were right: of an alert, and of a watch or an
-#: alert (first row of the table on the project's science page).
+#: False prompts per session of RUP-1 in simulated courses whose parameters were right: of an alert, and of a watch or
+#: an alert (first row of the table on the project's science page).
 FALSE_ALARMS: dict[Level, float] = {"alert": 0.016, "watch": 0.052}
 
 TOTAL, REPORT = "total", "report"

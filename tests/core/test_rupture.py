@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 import msgspec
@@ -95,6 +95,18 @@ def test_a_watch_closes_at_the_next_scored_session() -> None:
     assert (worse.opened, worse.closed, worse.onset_session) == ("alert", "passed", 7)
     again = chart([4.2, 4.2, 4.2, 4.2, 4.2, 3.75, 3.45])
     assert [(r.opened, r.closed) for r in again[5:]] == [("watch", None), ("watch", "passed")]
+
+
+def test_a_watch_that_becomes_an_alert_is_never_repaired() -> None:
+    """With other parameters on the way a total can be back where it was and still let the sum pass its limit."""
+    state = START_OF_RUPTURE
+    for number, score in enumerate([4.0, 4.1, 4.0, 4.2, 4.1, 3.6], start=1):
+        state, _ = step(state, score, session_number=number, parameters=KNOWN)
+    state = replace(state, cusum=3.9)
+    strict = replace(KNOWN, mu0=5.0, tau=0.1, s0=0.4)
+    state, told = step(state, 4.0, session_number=7, parameters=strict)
+    assert (told.drift, told.opened, told.closed) == (True, "alert", "passed")
+    assert state.dip is None
 
 
 def test_a_score_of_a_watch_enters_the_baseline_and_one_of_an_alert_does_not() -> None:
@@ -228,6 +240,7 @@ def test_the_state_of_fixed_size_equals_the_lists(series: list[tuple[float | Non
         assert told.z == (None if z is None else pytest.approx(z, abs=1e-9))
         assert told.cusum == (None if cusum is None else pytest.approx(cusum, abs=1e-9))
         assert (told.raw, told.opened, told.closed) == (raw, opened, closed)
+        assert state.onset is None or state.dip is None
         if latency is not None:
             assert told.latency == latency
 

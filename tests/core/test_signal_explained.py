@@ -178,7 +178,7 @@ def test_both_forms_of_low() -> None:
     """A single total, or four without upward change, all in percent of the maximum possible."""
     at_once = explained(series([2.0]), "LOW")
     assert numbers(at_once.steps) == {"score": 25.0, "threshold": 40.0, "detected": None, "reported": None}
-    staying = explained(series([3.0, 3.1, None, 3.0, 3.1, 3.4]), "LOW")
+    staying = explained(series([4.6, 3.0, 3.1, None, 3.0, 3.1, 3.4]), "LOW")
     assert numbers(staying.steps) == {
         "score": 52.5,
         "last_mean": 51.25,
@@ -188,6 +188,9 @@ def test_both_forms_of_low() -> None:
         "reported": None,
         "closed": 1.0,
     }
+    assert says(staying, "last_mean").startswith(
+        "The mean of 50 (session 2), 52.5 (session 3), 50 (session 5), 52.5 (s"
+    )
 
 
 def test_what_was_said_and_what_was_published() -> None:
@@ -245,8 +248,10 @@ def test_a_signal_that_the_forms_lead_to_no_longer() -> None:
     forms = series([4.0, 4.1, 4.0, 4.2, 4.1, 3.2])
     (signal,) = signals(forms).values()
     corrected = [*forms[:4], replace(forms[4], mean=3.3, pomp=57.5, value=3.3), forms[5]]
+    a_little = [*forms[:4], replace(forms[4], mean=4.0, pomp=75.0, value=4.0), forms[5]]
     for now, told in [
         (corrected, signal),
+        (a_little, signal),
         (forms[:5], signal),
         ([], signal),
         (forms, replace(signal, version="0")),

@@ -126,6 +126,14 @@ def test_a_watch_is_no_onset_and_gives_way_to_an_alert() -> None:
     assert (state.onset_session, state.open) == (7, (second,))
 
 
+def test_the_threshold_of_a_drift_is_the_bound_that_the_sum_sets() -> None:
+    """3.1 is above the alert's own bound of 2.6456 and below 3.5249 - (4.5 - 3.9148) x .3774 = 3.3040."""
+    told = fold(series([4.2, 4.2, 4.2, 4.2, 3.85, 3.75, 3.65, 3.5, 3.35, 3.25, 3.1]))[1][10]
+    (drift,) = [signal for signal in told if signal.rule == "RUP-1"]
+    assert (drift.drift, drift.detected, drift.value) == (True, "alert", 3.1)
+    assert drift.threshold == pytest.approx(3.3040, abs=1e-3)
+
+
 def test_a_reported_rupture_is_an_alert_whatever_is_calibrated() -> None:
     """A report is a fact; it carries no numbers, and a second one while it is open opens none."""
     state, told = fold([form(n, 4.0, rupture=n in (2, 4)) for n in range(1, 8)])
