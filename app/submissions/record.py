@@ -19,7 +19,7 @@ from app.submissions.intake import Intake, Outcome, Recorded, Refused
 from app.submissions.prepare import Entry, Prepared, prepare
 
 #: So many forms share a transaction at most; a larger batch has one of its own.
-FORMS_TOGETHER = 100
+FORMS_TOGETHER = 32
 #: So often a form that gave way to another one is looked at.
 LOOKS = 3
 
