@@ -11,14 +11,13 @@ from sqlalchemy import Connection
 
 from app.access import store
 from app.access.api_key import new_api_key
-from app.access.caller import check_scopes
+from app.access.caller import Audience, check_scopes
 from app.errors import LimitReached, Misconfigured, NotFound
 from app.storage.events import Event, Kind, append_events
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
 
 KEYS_ALIVE = 2
-AUDIENCE = "system"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +41,11 @@ class NewKey:
 async def create_organisation(runtime: Runtime, *, name: str) -> UUID:
     """Make an organisation."""
     organisation, now = runtime.new_id(), runtime.now()
-    name = _checked_name(name)
+    name = checked_name(name)
 
     def work(connection: Connection) -> None:
         store.insert_organisation(connection, organisation=organisation, name=name, created_at=now)
-        _log(connection, runtime, "organisation.created", {}, organisation=organisation, at=now)
+        log(connection, runtime, "organisation.created", {}, organisation=organisation, at=now)
 
     await runtime.database.write(work)
     return organisation
@@ -57,10 +56,31 @@ async def list_organisations(runtime: Runtime) -> list[AnyRow]:
     return await runtime.database.read(store.list_organisations)
 
 
-async def create_application(runtime: Runtime, *, organisation: UUID, name: str, scopes: list[str]) -> NewApplication:
-    """Make an application with its first key."""
-    allowed = [str(scope) for scope in check_scopes(scopes)]
-    name = _checked_name(name)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """The one person whom a key opens, as the caller names them; without a system it is of the organisation's own.
+
+    A supervisor's key names the supervisor, and opens the therapists of the teams that they supervise.
+    """
+
+    kind: Literal["client", "therapist"]
+    system: str | None
+    value: str
+
+
+async def create_application(
+    runtime: Runtime,
+    *,
+    organisation: UUID,
+    name: str,
+    scopes: list[str],
+    audience: Audience = "system",
+    binding: Binding | None = None,
+) -> NewApplication:
+    """Make an application with its first key, which may be bound to one person as the later ones may."""
+    allowed = [str(scope) for scope in check_scopes(scopes, audience=audience)]
+    _check_binding(audience, binding)
+    name = checked_name(name)
     application, key_id, now = runtime.new_id(), runtime.new_id(), runtime.now()
     key = new_api_key(organisation=organisation, key_id=key_id)
 
@@ -72,10 +92,11 @@ async def create_application(runtime: Runtime, *, organisation: UUID, name: str,
             organisation=organisation,
             application=application,
             name=name,
-            audience=AUDIENCE,
+            audience=audience,
             scopes=allowed,
             created_at=now,
         )
+        bound = _bind(connection, runtime, binding, organisation=organisation, at=now)
         store.insert_key(
             connection,
             organisation=organisation,
@@ -83,10 +104,12 @@ async def create_application(runtime: Runtime, *, organisation: UUID, name: str,
             key_id=key_id,
             digest=runtime.keys.api_key(key.secret, organisation=organisation, key_id=key_id),
             created_at=now,
+            **bound,
         )
         made = {"application_id": str(application)}
-        _log(connection, runtime, "application.created", made, organisation=organisation, at=now)
-        _log(connection, runtime, "api_key.created", {**made, "key_id": str(key_id)}, organisation=organisation, at=now)
+        log(connection, runtime, "application.created", made, organisation=organisation, at=now)
+        about = {**made, "key_id": str(key_id)} | _spelled(bound)
+        log(connection, runtime, "api_key.created", about, organisation=organisation, at=now)
 
     await runtime.database.write(work)
     return NewApplication(application_id=application, scopes=allowed, key_id=key_id, api_key=key.text)
@@ -102,15 +125,6 @@ async def list_keys(runtime: Runtime, *, organisation: UUID, application: UUID) 
     return await runtime.database.read(lambda c: store.list_keys(c, organisation=organisation, application=application))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """The one person whom a key opens, as the caller names them; without a system it is of the organisation's own."""
-
-    kind: Literal["client", "therapist"]
-    system: str | None
-    value: str
-
-
 async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID, binding: Binding | None = None) -> NewKey:
     """Give an application another key; at most two unbound ones are alive, enough to change them without a pause.
 
@@ -122,9 +136,11 @@ async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID, bi
     made = {"application_id": str(application), "key_id": str(key_id)}
 
     def work(connection: Connection) -> None:
-        if not store.lock_application(connection, organisation=organisation, application=application):
+        audience = store.lock_application(connection, organisation=organisation, application=application)
+        if audience is None:
             raise NotFound
-        bound = _bind(connection, runtime, binding, organisation=organisation, at=now) if binding is not None else {}
+        _check_binding(audience, binding)
+        bound = _bind(connection, runtime, binding, organisation=organisation, at=now)
         keys = store.list_keys(connection, organisation=organisation, application=application)
         alive = [row for row in keys if row.revoked_at is None and _is_bound_to(row, bound)]
         if len(alive) >= KEYS_ALIVE:
@@ -138,8 +154,8 @@ async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID, bi
             created_at=now,
             **bound,
         )
-        about = made | {name: str(person) for name, person in bound.items()}
-        _log(connection, runtime, "api_key.created", about, organisation=organisation, at=now)
+        about = made | _spelled(bound)
+        log(connection, runtime, "api_key.created", about, organisation=organisation, at=now)
 
     await runtime.database.write(work)
     return NewKey(key_id=key_id, api_key=key.text)
@@ -152,7 +168,7 @@ async def revoke_key(runtime: Runtime, *, organisation: UUID, key_id: UUID) -> N
     def work(connection: Connection) -> None:
         if not store.revoke_key(connection, organisation=organisation, key_id=key_id, revoked_at=now):
             raise NotFound
-        _log(connection, runtime, "api_key.revoked", {"key_id": str(key_id)}, organisation=organisation, at=now)
+        log(connection, runtime, "api_key.revoked", {"key_id": str(key_id)}, organisation=organisation, at=now)
 
     await runtime.database.write(work)
 
@@ -177,7 +193,7 @@ async def enable_instrument(runtime: Runtime, *, organisation: UUID, instrument:
             checked_against=checked_against.strip(),
             enabled_at=now,
         )
-        _log(connection, runtime, "instrument.enabled", {"instrument": instrument}, organisation=organisation, at=now)
+        log(connection, runtime, "instrument.enabled", {"instrument": instrument}, organisation=organisation, at=now)
 
     await runtime.database.write(work)
 
@@ -191,28 +207,41 @@ def _is_bound_to(row: AnyRow, bound: dict[str, UUID]) -> bool:
     return (row.client_id, row.therapist_id) == (bound.get("client_id"), bound.get("therapist_id"))
 
 
+def _check_binding(audience: str, binding: Binding | None) -> None:
+    if audience == "supervisor" and (binding is None or binding.kind != "therapist"):
+        raise Misconfigured("a key of the audience supervisor names the supervisor: give --therapist-ref")
+
+
+def _spelled(bound: dict[str, UUID]) -> dict[str, str]:
+    return {name: str(person) for name, person in bound.items()}
+
+
 def _bind(
-    connection: Connection, runtime: Runtime, binding: Binding, *, organisation: UUID, at: datetime
+    connection: Connection, runtime: Runtime, binding: Binding | None, *, organisation: UUID, at: datetime
 ) -> dict[str, UUID]:
     """Find or make the person whom a key opens."""
+    if binding is None:
+        return {}
     parts = (binding.system or "", binding.value)
     reference = runtime.keys.reference(binding.kind, *parts, organisation=organisation)
     person, is_new = store.find_or_make_person(
         connection, binding.kind, reference, organisation=organisation, new_id=runtime.new_id, created_at=at
     )
     if is_new and binding.kind == "client":
-        _log(connection, runtime, "client.created", {"client_id": str(person)}, organisation=organisation, at=at)
+        log(connection, runtime, "client.created", {"client_id": str(person)}, organisation=organisation, at=at)
     return {f"{binding.kind}_id": person}
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """Return a name without spaces around it, or say what one looks like."""
     if not (name.strip() and len(name) <= 200 and name.isprintable()):
         raise Misconfigured("a name has 1 to 200 printable characters")
     return name.strip()
 
 
-def _log(
+def log(
     connection: Connection, runtime: Runtime, kind: Kind, subject: dict[str, str], *, organisation: UUID, at: datetime
 ) -> None:
+    """Write an operator's deed into the organisation's log."""
     event = Event(event_id=runtime.new_id(), kind=kind, application_id=None, subject=subject, recorded_at=at)
     append_events(connection, [event], organisation=organisation)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.access import store
 from app.access.api_key import parse_api_key
-from app.access.caller import Caller
+from app.access.caller import Caller, allowed_scopes
 from app.errors import Unauthenticated
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
@@ -18,7 +18,8 @@ from app.storage.types import AnyRow
 async def authenticate(runtime: Runtime, credential: str) -> Caller:
     """Return the caller behind an API key, or raise Unauthenticated.
 
-    The key is looked up on every request, so that a revoked one is refused by the next.
+    The key is looked up on every request, so that a revoked one is refused by the next, and a supervisor who has left
+    a team sees nothing more of it.
     """
     key = parse_api_key(credential)
     row = await runtime.lanes.run(
@@ -34,10 +35,18 @@ async def authenticate(runtime: Runtime, credential: str) -> Caller:
     return Caller(
         organisation=key.organisation,
         application=row.application_id,
-        scopes=frozenset(row.scopes),
+        scopes=allowed_scopes(row.audience, row.scopes),
         client_id=row.client_id,
         therapist_id=row.therapist_id,
+        supervised=_supervised(row),
     )
+
+
+def _supervised(row: AnyRow) -> frozenset[UUID] | None:
+    """Read whom a supervisor's key opens now: nobody unless it is bound to a person who supervises a team."""
+    if row.audience != "supervisor":
+        return None
+    return frozenset(UUID(therapist) for therapist in (row.supervised or "").split(",") if therapist)
 
 
 async def _find(runtime: Runtime, key_ids: Sequence[UUID], *, organisation: UUID) -> list[AnyRow | None]:

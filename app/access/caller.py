@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from app.errors import Misconfigured
@@ -18,12 +19,22 @@ Scope = Literal[
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
+#: For whose eyes an application's answers are: a machine of the organisation, or people who supervise others.
+Audience = Literal["system", "supervisor"]
+AUDIENCES: tuple[Audience, ...] = get_args(Audience)
+#: A supervisor reads. Forms are not theirs to send, and their look does not stand for the therapist's.
+SCOPES_OF: Final[dict[Audience, frozenset[Scope]]] = {
+    "system": frozenset(SCOPES),
+    "supervisor": frozenset({"instruments:read", "scores:read", "caseload:read"}),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """The application behind a request. An application is never called a client here: that is a person.
 
-    A key may open one client or one therapist only; then everything of others is absent.
+    A key may open one client or one therapist only; then everything of others is absent. A supervisor's key opens the
+    therapists in `supervised`, who may be nobody; there `therapist_id` is the supervisor, and opens nothing itself.
     """
 
     organisation: UUID
@@ -31,11 +42,19 @@ class Caller:
     scopes: frozenset[Scope]
     client_id: UUID | None = None
     therapist_id: UUID | None = None
+    supervised: frozenset[UUID] | None = None
 
     @property
     def is_unbound(self) -> bool:
         """Say whether the key opens everything of its organisation."""
-        return self.client_id is None and self.therapist_id is None
+        return self.client_id is None and self.therapists is None
+
+    @property
+    def therapists(self) -> frozenset[UUID] | None:
+        """The therapists whose episodes the key opens; None: it is not bound to therapists."""
+        if self.supervised is not None:
+            return self.supervised
+        return None if self.therapist_id is None else frozenset({self.therapist_id})
 
     @property
     def sees_the_stage(self) -> bool:
@@ -48,14 +67,25 @@ class Caller:
 
     def may_see(self, *, client_id: UUID, therapist_id: UUID) -> bool:
         """Say whether a form of these two is within what the key opens."""
-        return self.client_id in {None, client_id} and self.therapist_id in {None, therapist_id}
+        within = self.therapists is None or therapist_id in self.therapists
+        return within and self.client_id in {None, client_id}
 
 
-def check_scopes(names: list[str]) -> list[Scope]:
-    """Return the scopes in their usual order, or say which one is unknown."""
+def allowed_scopes(audience: str, scopes: Collection[Scope]) -> frozenset[Scope]:
+    """Return which of an application's scopes its audience may use: none for one that is not known here."""
+    return frozenset(scopes) & next((SCOPES_OF[known] for known in AUDIENCES if known == audience), frozenset())
+
+
+def check_scopes(names: list[str], *, audience: Audience = "system") -> list[Scope]:
+    """Return the scopes in their usual order, or say which one is unknown or not for the audience."""
     unknown = sorted(set(names) - set(SCOPES))
     if unknown:
         raise Misconfigured(f"unknown scope: {', '.join(unknown)}; known are {', '.join(SCOPES)}")
     if not names:
         raise Misconfigured("an application needs at least one scope")
-    return [scope for scope in SCOPES if scope in names]
+    wanted = [scope for scope in SCOPES if scope in names]
+    refused = [scope for scope in wanted if scope not in SCOPES_OF[audience]]
+    if refused:
+        open_to = ", ".join(scope for scope in SCOPES if scope in SCOPES_OF[audience])
+        raise Misconfigured(f"not for the audience {audience}: {', '.join(refused)}; it may have {open_to}")
+    return wanted

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, ScalarSelect, String, bindparam, case, cast, func, insert, select, update
 
 from app.storage.dialects import in_both
 from app.storage.keyring import Keyed
@@ -19,6 +19,7 @@ from app.storage.tables import (
     organisations,
     therapists,
 )
+from app.storage.team_tables import memberships
 from app.storage.types import AnyRow
 
 
@@ -81,14 +82,15 @@ def list_applications(connection: Connection, *, organisation: UUID) -> list[Any
     )
 
 
-def lock_application(connection: Connection, *, organisation: UUID, application: UUID) -> bool:
-    """Lock an application while its keys are counted; False when it is not there."""
-    found = connection.execute(
-        select(applications.c.application_id)
+def lock_application(connection: Connection, *, organisation: UUID, application: UUID) -> str | None:
+    """Lock an application while its keys are counted, and return its audience; None when it is not there."""
+    query = (
+        select(applications.c.audience)
         .where(applications.c.organisation_id == organisation, applications.c.application_id == application)
         .with_for_update()
     )
-    return found.first() is not None
+    found: str | None = connection.execute(query).scalar()
+    return found
 
 
 def list_keys(connection: Connection, *, organisation: UUID, application: UUID) -> list[AnyRow]:
@@ -147,6 +149,30 @@ def revoke_key(connection: Connection, *, organisation: UUID, key_id: UUID, revo
     return result.rowcount == 1
 
 
+def _members() -> ScalarSelect[str]:
+    """List the members of the teams that the person of a key supervises, with commas.
+
+    A list of ids as text is the one spelling that both databases make and read.
+    """
+    supervising, members = memberships.alias("supervising"), memberships.alias("members")
+    return (
+        select(func.aggregate_strings(cast(members.c.therapist_id, String), ","))
+        .select_from(supervising)
+        .join(
+            members,
+            (members.c.organisation_id == supervising.c.organisation_id) & (members.c.team_id == supervising.c.team_id),
+        )
+        .where(
+            supervising.c.organisation_id == api_keys.c.organisation_id,
+            supervising.c.therapist_id == api_keys.c.therapist_id,
+            supervising.c.role == "supervisor",
+            members.c.role == "member",
+        )
+        .correlate(api_keys)
+        .scalar_subquery()
+    )
+
+
 _LIVE_KEYS = in_both(
     lambda among: (
         select(
@@ -156,7 +182,9 @@ _LIVE_KEYS = in_both(
             api_keys.c.client_id,
             api_keys.c.therapist_id,
             applications.c.application_id,
+            applications.c.audience,
             applications.c.scopes,
+            case((applications.c.audience == "supervisor", _members())).label("supervised"),  # no other key looks
         )
         .join(
             applications,
@@ -173,10 +201,24 @@ _LIVE_KEYS = in_both(
 
 
 def find_live_keys(connection: Connection, key_ids: Collection[UUID], *, organisation: UUID) -> dict[UUID, AnyRow]:
-    """Return live keys' digests with what they open, and their applications with the scopes."""
+    """Return live keys' digests with what they open, and their applications with audience and scopes."""
     sent = {"organisation": organisation, "key_ids": list(key_ids)}
     rows = connection.execute(_LIVE_KEYS[connection.dialect.name], sent)
     return {row.key_id: row for row in rows}
+
+
+def find_person(
+    connection: Connection, kind: Literal["client", "therapist"], reference: Keyed, *, organisation: UUID
+) -> UUID | None:
+    """Return the id of the person with a reference."""
+    table, name = (clients, "client_id") if kind == "client" else (therapists, "therapist_id")
+    query = select(table.c[name]).where(
+        table.c.organisation_id == organisation,
+        table.c.reference_key == reference.key_id,
+        table.c.reference == reference.digest,
+    )
+    found: UUID | None = connection.execute(query).scalar()
+    return found
 
 
 def find_or_make_person(
@@ -189,15 +231,10 @@ def find_or_make_person(
     created_at: datetime,
 ) -> tuple[UUID, bool]:
     """Return the id of the person with a reference, and whether the person is new."""
-    table, name = (clients, "client_id") if kind == "client" else (therapists, "therapist_id")
-    query = select(table.c[name]).where(
-        table.c.organisation_id == organisation,
-        table.c.reference_key == reference.key_id,
-        table.c.reference == reference.digest,
-    )
-    found: UUID | None = connection.execute(query).scalar()
+    found = find_person(connection, kind, reference, organisation=organisation)
     if found is not None:
         return found, False
+    table, name = (clients, "client_id") if kind == "client" else (therapists, "therapist_id")
     made = new_id()
     connection.execute(
         insert(table).values(

@@ -10,32 +10,47 @@ import typer
 from app.cli.output import AsJson, fail, print_json, print_table, run, say
 
 if TYPE_CHECKING:
+    from app.access.administer import Binding
     from app.storage.types import AnyRow
 
 app = typer.Typer(help="Applications and their API keys.", no_args_is_help=True)
 
 Org = Annotated[UUID, typer.Option("--org", help="The organisation's id.")]
 App = Annotated[UUID, typer.Option("--app", help="The application's id.")]
+TherapistRef = Annotated[
+    str | None, typer.Option(help="The key opens this therapist's episodes only; a supervisor's, those of their teams.")
+]
+System = Annotated[str | None, typer.Option(help="The system of the reference, where your forms send one.")]
 
 _SCOPES = "instruments:read submissions:write submissions:read scores:read caseload:read signals:write"
 _ONCE = "The key is shown once. Keep it where secrets are kept."
 
 
 @app.command("create")
-def create(
+def create(  # noqa: PLR0917 - typer passes by name
     name: Annotated[str, typer.Argument(help="Its name.")],
     org: Org,
     scope: Annotated[
         list[str],
         typer.Option(help=f"May be given often: {_SCOPES}"),
     ],
+    audience: Annotated[
+        Literal["system", "supervisor"], typer.Option(help="Who reads: a system, or people who supervise teams.")
+    ] = "system",
+    therapist_ref: TherapistRef = None,
+    system: System = None,
     as_json: AsJson = False,
     plain: Annotated[bool, typer.Option("--plain", help="Print the API key only.")] = False,
 ) -> None:
     """Make an application with its first API key."""
     from app.access.administer import create_application
 
-    made = run(lambda runtime: create_application(runtime, organisation=org, name=name, scopes=scope))
+    binding = _binding(None, therapist_ref, system)
+    made = run(
+        lambda runtime: create_application(
+            runtime, organisation=org, name=name, scopes=scope, audience=audience, binding=binding
+        )
+    )
     if plain:
         typer.echo(made.api_key)
         return
@@ -66,6 +81,7 @@ def list_all(org: Org, as_json: AsJson = False) -> None:
                 {
                     "application_id": str(r.application_id),
                     "name": r.name,
+                    "audience": r.audience,
                     "scopes": r.scopes,
                     "keys_alive": r.keys_alive,
                 }
@@ -75,8 +91,8 @@ def list_all(org: Org, as_json: AsJson = False) -> None:
         return
     print_table(
         "Applications",
-        ("application_id", "name", "scopes", "keys alive"),
-        [(r.application_id, r.name, " ".join(r.scopes), r.keys_alive) for r in rows],
+        ("application_id", "name", "audience", "scopes", "keys alive"),
+        [(r.application_id, r.name, r.audience, " ".join(r.scopes), r.keys_alive) for r in rows],
     )
 
 
@@ -118,19 +134,14 @@ def add_key(  # noqa: PLR0917 - typer passes by name
     org: Org,
     app_id: App,
     client_ref: Annotated[str | None, typer.Option(help="Opens this client only, as your forms call them.")] = None,
-    therapist_ref: Annotated[str | None, typer.Option(help="Opens this therapist's episodes only.")] = None,
-    system: Annotated[str | None, typer.Option(help="The system of the reference, where your forms send one.")] = None,
+    therapist_ref: TherapistRef = None,
+    system: System = None,
     as_json: AsJson = False,
 ) -> None:
     """Give an application another key: to change keys without a pause, or one that opens one person only."""
-    from app.access.administer import Binding
     from app.access.administer import add_key as add
 
-    if client_ref is not None and therapist_ref is not None:
-        raise fail("a key opens one client or one therapist, not both")
-    value = client_ref if client_ref is not None else therapist_ref
-    kind: Literal["client", "therapist"] = "client" if client_ref is not None else "therapist"
-    binding = None if value is None else Binding(kind=kind, system=system, value=value)
+    binding = _binding(client_ref, therapist_ref, system)
     made = run(lambda runtime: add(runtime, organisation=org, application=app_id, binding=binding))
     if as_json:
         print_json({"key_id": str(made.key_id), "api_key": made.api_key})
@@ -152,3 +163,14 @@ def revoke_key(
         print_json({"key_id": str(key_id), "revoked": True})
         return
     say(f"Key {key_id} is revoked.")
+
+
+def _binding(client_ref: str | None, therapist_ref: str | None, system: str | None) -> Binding | None:
+    """Say whom a key opens; None: everything."""
+    from app.access.administer import Binding
+
+    if client_ref is not None and therapist_ref is not None:
+        raise fail("a key opens one client or one therapist, not both")
+    if client_ref is not None:
+        return Binding(kind="client", system=system, value=client_ref)
+    return None if therapist_ref is None else Binding(kind="therapist", system=system, value=therapist_ref)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.cli import apps, demo, doctor, instruments, orgs, score, serve, validate
+from app.cli import apps, demo, doctor, instruments, orgs, score, serve, teams, validate
 
 app = typer.Typer(
     name="alliance",
@@ -17,6 +17,7 @@ app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
 app.add_typer(orgs.app, name="orgs")
 app.add_typer(apps.app, name="apps")
+app.add_typer(teams.app, name="teams")
 app.add_typer(instruments.app, name="instruments")
 app.command("score")(score.score)
 app.command("demo")(demo.demo)

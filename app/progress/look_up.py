@@ -18,6 +18,6 @@ async def look_up(runtime: Runtime, caller: Caller, *, system: str | None, value
     client_id = await runtime.database.read(lambda c: find_client(c, reference, organisation=caller.organisation))
     if client_id is None or caller.client_id not in {None, client_id}:
         raise NotFound
-    if caller.therapist_id is not None:
+    if caller.therapists is not None:
         await find_episode(runtime, caller, client_id=client_id, episode_id=None)
     return client_id
