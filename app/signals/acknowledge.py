@@ -12,7 +12,7 @@ from app.access.caller import Caller
 from app.errors import KeyReused, NotFound
 from app.signals.life import Acknowledgement, Reason
 from app.signals.read import acknowledgement_of
-from app.signals.store import find_acknowledgement, find_signal, insert_acknowledgement
+from app.signals.store import find_acknowledgement, find_signal, insert_acknowledgement, mark_acknowledged
 from app.storage.events import Event, append_events
 from app.storage.runtime import Runtime
 
@@ -67,8 +67,13 @@ class _Attempt:
             reason=reason,
             acknowledged_at=self.runtime.now(),
         )
-        insert_acknowledgement(
-            self.connection, made, organisation=organisation, episode_id=signal.episode_id, signal_id=signal_id, key=key
+        insert_acknowledgement(self.connection, made, organisation=organisation, signal_id=signal_id, key=key)
+        mark_acknowledged(
+            self.connection,
+            signal_id,
+            organisation=organisation,
+            episode_id=signal.episode_id,
+            at=made.acknowledged_at,
         )
         self._log(made, client_id=client_id, episode_id=signal.episode_id, signal_id=signal_id)
         return Acknowledged(acknowledgement=made, replayed=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -67,9 +68,9 @@ def find_acknowledgement(connection: Connection, key: bytes, *, organisation: UU
 
 
 def insert_acknowledgement(
-    connection: Connection, made: Acknowledgement, *, organisation: UUID, episode_id: UUID, signal_id: UUID, key: bytes
+    connection: Connection, made: Acknowledgement, *, organisation: UUID, signal_id: UUID, key: bytes
 ) -> None:
-    """Keep an acknowledgement; the first one marks its signal, for the caseload."""
+    """Keep an acknowledgement."""
     connection.execute(
         insert(acknowledgements),
         {
@@ -83,6 +84,12 @@ def insert_acknowledgement(
             "key": key,
         },
     )
+
+
+def mark_acknowledged(
+    connection: Connection, signal_id: UUID, *, organisation: UUID, episode_id: UUID, at: datetime
+) -> None:
+    """Mark a signal as looked at, for the caseload; the first time stays."""
     connection.execute(
         update(signals)
         .where(
@@ -90,5 +97,5 @@ def insert_acknowledgement(
             signals.c.episode_id == episode_id,
             signals.c.signal_id == signal_id,
         )
-        .values(acknowledged_at=func.coalesce(signals.c.acknowledged_at, made.acknowledged_at))
+        .values(acknowledged_at=func.coalesce(signals.c.acknowledged_at, at))
     )

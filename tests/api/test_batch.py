@@ -56,6 +56,7 @@ def test_five_hundred_forms_are_taken_in_one_request(clinic: Clinic) -> None:
     assert {name: rows for name, rows in clinic.counts().items() if rows and name not in beside} == {
         "organisations": 1, "applications": 1, "clients": 50, "therapists": 1,
         "episodes": 50, "submissions": 500, "scores": 5500, "assessments": 500, "idempotency_keys": 500,
+        "statistics": 1, "series_statistics": 50,
     }  # fmt: skip
     assert clinic.service.read(lambda c: faults(c, [], organisation=clinic.organisation)) == []
 

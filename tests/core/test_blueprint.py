@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from app.instruments.catalog import shipped
 from app.stages.advice import shipped_advice
 from app.web.scores_wire import RecommendationOut
-from app.web.submissions_wire import ReportedIn, SubmissionIn, SubmissionOut
+from app.web.signals_wire import SignalOut
+from app.web.submissions_wire import ReportedIn, SubmissionIn
 
 ROOT = Path(__file__).parents[2]
 OPENAPI = ROOT / "openapi" / "openapi.json"
@@ -151,7 +152,6 @@ SAFETY = Open(
 )
 PAGE = Open("the form's page for clients", lambda: _path_with("form", "page", "invitation", "link"))
 FREE_TEXT = Open("free text on more, the same and less", lambda: _wire(SubmissionIn, "comment").get("type") != "null")
-BASELINE = Open("a baseline of one's own", lambda: _wire(SubmissionOut, "signals").get("maxItems") != 0)
 OUTCOME = Open("an outcome score beside", lambda: _path_with("outcome") or "outcome" in SubmissionIn.model_fields)
 
 COMPONENTS: dict[str, list[Target]] = {
@@ -254,7 +254,7 @@ REST: dict[str, list[Target]] = {
     "first consultation, fit, questions to ask": [PAGE],
     "tailoring treatment to needs": [
         FREE_TEXT,
-        BASELINE,
+        Field(SignalOut, "baseline"),
         Field(RecommendationOut, "because"),
         Advised("practice.agree_goals_and_tasks", ("more of here, what less",)),
     ],
@@ -265,7 +265,7 @@ REST: dict[str, list[Target]] = {
         OUTCOME,
     ],
     "verbal and nonverbal": [Asked("1", ("warm",)), Asked("5", ("unsaid",)), Field(SubmissionIn, "channel")],
-    "takes time and patience": [BASELINE, Field(RecommendationOut, "review_after_sessions")],
+    "takes time and patience": [Field(SignalOut, "baseline"), Field(RecommendationOut, "review_after_sessions")],
     "feeling safe": [SAFETY],
     "confidentiality": [
         Asked("9", ("private",)),
@@ -301,7 +301,6 @@ def test_what_is_open_is_known() -> None:
         "the safety check",
         "the form's page for clients",
         "free text on more, the same and less",
-        "a baseline of one's own",
         "an outcome score beside",
     }
 
