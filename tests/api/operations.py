@@ -29,7 +29,7 @@ PUBLIC = {
 }
 
 #: "instruments and `score` need `instruments:read`; intake `submissions:write`; submissions `submissions:read`;
-#: look-up, progress, trajectory, stage, explanations `scores:read`"
+#: look-up, progress, trajectory, discrepancy, stage, explanations `scores:read`"
 SCOPE_OF = {
     "POST /v1/submissions": "submissions:write",
     "POST /v1/submissions/batch": "submissions:write",
@@ -40,6 +40,7 @@ SCOPE_OF = {
     "POST /v1/clients/lookup": "scores:read",
     "GET /v1/clients/{client_id}/progress": "scores:read",
     "GET /v1/clients/{client_id}/trajectory": "scores:read",
+    "GET /v1/clients/{client_id}/discrepancy": "scores:read",
     "GET /v1/clients/{client_id}/stage": "scores:read",
     "GET /v1/clients/{client_id}/episodes/{episode_id}/schedule": "scores:read",
     "PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule": "submissions:write",
@@ -63,7 +64,7 @@ CHANGING = [name for name in SCOPE_OF if name.endswith(("/corrections", "/withdr
 #: What is answered with 201 though the form of `Ids` is there.
 MAKING = [*CHANGING, *(name for name in SCOPE_OF if name.endswith("/acknowledgements"))]
 #: What a client's own key does not open: it is for those who treat and supervise.
-NOT_FOR_CLIENTS = [name for name in SCOPE_OF if name.endswith("/stage") or "/signals" in name]
+NOT_FOR_CLIENTS = [name for name in SCOPE_OF if name.endswith(("/stage", "/discrepancy")) or "/signals" in name]
 NOT_FOR_CLIENTS += ["PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule"]
 
 
