@@ -7,6 +7,8 @@ AllianceError
 │   ├── SessionAlreadyRated, NotCurrent, LaterEpisodeOpen, EpisodeTherapistMismatch
 │   └── InstrumentNotEnabled, InstrumentKeyNotAvailable
 ├── AlreadyExists            the id that the sender made is bound to other content
+├── PreconditionFailed       what is to be changed is not as the sender knows it
+├── InvalidParameter         a parameter that only the use case can judge
 ├── NotFound                 absent, malformed or another organisation's, alike
 ├── Unauthenticated, Forbidden, RaterNotAllowed
 ├── StorageBusy, StorageUnavailable
@@ -115,6 +117,22 @@ class AlreadyExists(AllianceError):
     def __init__(self, *, submission_id: str) -> None:
         super().__init__(self.code)
         self.submission_id = submission_id
+
+
+class PreconditionFailed(AllianceError):
+    """What is to be changed was changed since the sender read it."""
+
+    code = "precondition_failed"
+
+
+class InvalidParameter(AllianceError):
+    """A parameter, such as a cursor, that was not made by this service or not for this question."""
+
+    code = "invalid_parameter"
+
+    def __init__(self, *, parameter: str) -> None:
+        super().__init__(self.code)
+        self.parameter = parameter
 
 
 class EpisodeTherapistMismatch(Conflict):

@@ -1,4 +1,4 @@
-"""A client's progress: the latest scores, a short series of totals, and the stage, as they are kept of the episode."""
+"""A client's progress: the latest scores, short series, open signals and the stage, as they are kept of the episode."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.access.caller import Caller
+from app.change.signal import Signal
 from app.episodes.course import SeriesState
 from app.progress.store import find_episode, find_state
 from app.stages.panel import StagePanel
@@ -15,7 +16,10 @@ from app.storage.runtime import Runtime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One episode of a client. Without any form that counts there is no last session and no stage."""
+    """One episode of a client. Without any form that counts there is no last session and no stage.
+
+    Stage and signals, the most urgent first, are None for a client's own key.
+    """
 
     client_id: UUID
     episode_id: UUID
@@ -23,6 +27,7 @@ class Progress:
     ending: str | None
     last_session: int | None
     lines: tuple[SeriesState, ...]
+    open_signals: tuple[Signal, ...] | None
     stage: StagePanel | None
 
 
@@ -31,6 +36,7 @@ async def progress(runtime: Runtime, caller: Caller, *, client_id: UUID, episode
     episode = await find_episode(runtime, caller, client_id=client_id, episode_id=episode_id)
     state = await find_state(runtime, caller, episode)
     lines = [line for line in (state.series.values() if state is not None else ()) if caller.may_read(line.rater)]
+    lines.sort(key=lambda line: (line.rater, line.instrument))
     ended = state.ended if state is not None else None
     return Progress(
         client_id=episode.client_id,
@@ -38,6 +44,13 @@ async def progress(runtime: Runtime, caller: Caller, *, client_id: UUID, episode
         opened_at=episode.opened_at,
         ending=ended.ending if ended is not None and caller.may_read(ended.rater) else None,
         last_session=max((line.sessions[-1] for line in lines), default=None),
-        lines=tuple(sorted(lines, key=lambda line: (line.rater, line.instrument))),
+        lines=tuple(lines),
+        open_signals=_by_urgency(lines) if caller.sees_the_stage else None,
         stage=state.panel if state is not None and caller.sees_the_stage else None,
     )
+
+
+def _by_urgency(lines: list[SeriesState]) -> tuple[Signal, ...]:
+    """Gather the signals that are open: alerts first, then those that were opened last, then by series and rule."""
+    found = [one for line in lines for one in line.watch.open]
+    return tuple(sorted(found, key=lambda one: (one.level != "alert", -one.opened_session)))

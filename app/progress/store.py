@@ -17,23 +17,13 @@ from app.storage.runtime import Runtime
 from app.storage.tables import scores, submissions
 from app.storage.types import AnyRow
 
+_OF_FORMS = (
+    "submission_id", "session_number", "session_date", "completed_at", "instrument", "instrument_version", "rater",
+    "norm_id",
+)  # fmt: skip
+_OF_SCORES = ("score_id", "component", "value", "mean", "pomp", "minimum", "maximum", "items", "reason")
 _TRAJECTORY = (
-    select(
-        submissions.c.submission_id,
-        submissions.c.session_number,
-        submissions.c.session_date,
-        submissions.c.completed_at,
-        submissions.c.instrument,
-        submissions.c.instrument_version,
-        submissions.c.rater,
-        scores.c.score_id,
-        scores.c.component,
-        scores.c.value,
-        scores.c.pomp,
-        scores.c.minimum,
-        scores.c.maximum,
-        scores.c.reason,
-    )
+    select(*(submissions.c[name] for name in _OF_FORMS), *(scores.c[name] for name in _OF_SCORES))
     .join(
         scores,
         (scores.c.organisation_id == submissions.c.organisation_id)

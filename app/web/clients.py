@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from app.progress.discrepancy import discrepancy
 from app.progress.explain import explain
 from app.progress.look_up import look_up
 from app.progress.progress import progress
@@ -21,22 +22,22 @@ from app.web.clients_wire import (
     LookupIn,
     ProgressOut,
     StageDetailOut,
-    TrajectoryOut,
     explanation_out,
     progress_out,
     stage_detail_out,
-    trajectory_out,
 )
+from app.web.discrepancy_wire import DiscrepancyOut, discrepancy_out
 from app.web.openapi import problems
 from app.web.problems import WebProblem
 from app.web.route import StrictRoute
 from app.web.submissions_wire import ReferenceIn
+from app.web.trajectory_wire import TrajectoryOut, trajectory_out
 from app.web.wire import Service, answer, cached
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"], route_class=StrictRoute)
 
 EpisodeId = Annotated[UUID | None, Query(description="Another episode than the client's latest.")]
-Part = Literal["episode", "series", "stage"]
+Part = Literal["episode", "series", "signals", "stage"]
 Fields = Annotated[
     Annotated[str, Field(max_length=60)] | None,
     Query(
@@ -64,8 +65,9 @@ async def post_lookup(caller: ScoresReader, service: Service, sent: LookupIn) ->
     response_model=ProgressOut,
     summary="Read a client's progress",
     description=(
-        "Small and cacheable: the latest scores of each instrument and rater, the totals of the last 20 sessions and "
-        "the stage. Send the `ETag` back in `If-None-Match` and get 304 while nothing is new."
+        "Small and cacheable: the latest scores of each instrument and rater, the totals of the last 20 sessions, "
+        "the signals that are open, and the stage. Send the `ETag` back in `If-None-Match` and get 304 while nothing "
+        "is new."
     ),
     responses={304: {"description": "Nothing is new."}, **problems(400, 401, 403, 404, 503)},
 )
@@ -107,7 +109,8 @@ async def get_stage(
     summary="Read the whole course of a client's scores",
     description=(
         "Every form that counts, per instrument and rater, by session: all components, in the instrument's unit and in "
-        "percent of the maximum possible. A form that came in late stands where its session stands."
+        "percent of the maximum possible. A form that came in late stands where its session stands. For those who "
+        "treat, each series has its shape so far, never a prognosis, and the band that its totals are expected in."
     ),
     responses={304: {"description": "Nothing is new."}, **problems(400, 401, 403, 404, 503)},
 )
@@ -117,6 +120,25 @@ async def get_trajectory(
     """Read every series of one episode."""
     found = await trajectory(service, caller, client_id=client_id, episode_id=episode_id)
     return cached(request, trajectory_out(found), control="private, no-cache")
+
+
+@router.get(
+    "/{client_id}/discrepancy",
+    response_model=DiscrepancyOut,
+    summary="Compare how client and therapist rated the same sessions",
+    description=(
+        "Therapist minus client, in percent of the maximum possible, of each session that both rated on instruments "
+        "that ask both the same; how alike their profiles are, and from five sessions on how the therapist's totals "
+        "follow the client's. The two are never averaged. A key of the client's own gets 404."
+    ),
+    responses={304: {"description": "Nothing is new."}, **problems(400, 401, 403, 404, 503)},
+)
+async def get_discrepancy(
+    request: Request, caller: ScoresReader, service: Service, client_id: UUID, episode_id: EpisodeId = None
+) -> Response:
+    """Compare the raters of one episode."""
+    found = await discrepancy(service, caller, client_id=client_id, episode_id=episode_id)
+    return cached(request, discrepancy_out(found), control="private, no-cache")
 
 
 @router.get(

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from app.change.signal import Kind, Signal
+from app.change.signal import Level as SignalLevel
 from app.episodes.course import SeriesState
 from app.instruments.model import Rater
 from app.progress.explain import ExplainedScore
 from app.progress.progress import Progress
 from app.progress.stage import EpisodeStage
-from app.progress.trajectory import Point, Series, Trajectory
 from app.stages.model import PROFILES, STAGES, StageName
 from app.web.scores_wire import (
     Count,
@@ -28,7 +29,10 @@ from app.web.scores_wire import (
     stage_out,
 )
 from app.web.submissions_wire import InstrumentRefOut, PersonIn, instrument_ref_out
-from app.web.wire import In, Moment, OptionalDate, Out, Rounded, rounded
+from app.web.wire import In, Moment, Out, Rounded, rounded
+
+#: How many open signals a phone is told, so that the answer stays small.
+SHORT_SIGNALS = 3
 
 
 class LookupIn(In):
@@ -83,6 +87,16 @@ class ShortStageOut(Out):
     probabilities: ProbabilitiesOut
 
 
+class ShortSignalOut(Out):
+    """An open signal in short, a prompt for a conversation and never a diagnosis; `/signals` tells the rest."""
+
+    id: UUID
+    kind: Kind
+    level: SignalLevel
+    opened_session: SessionNumber
+    rule: Key
+
+
 class EpisodeOut(Out):
     """The episode that the answer is about."""
 
@@ -95,12 +109,19 @@ class EpisodeOut(Out):
 class ProgressOut(Out):
     """A client's progress in one episode. Parts that `fields` leaves out are null.
 
-    A key that opens one client sees that client's own series, and no stage.
+    A key that opens one client sees that client's own series, no signals and no stage.
     """
 
     client_id: UUID
     episode: EpisodeOut | None
     series: Annotated[list[LineOut], Field(max_length=40)] | None
+    open_signals: Annotated[list[ShortSignalOut], Field(max_length=SHORT_SIGNALS)] | None = Field(
+        description=(
+            "The part `signals`: the most urgent ones, those that were looked at among them. `open_signals_count` says "
+            "how many there are."
+        )
+    )
+    open_signals_count: Annotated[int, Field(ge=0, le=1000)] | None
     stage: ShortStageOut | None
 
 
@@ -162,46 +183,10 @@ class ExplanationOut(Out):
     sources: Annotated[list[Prose], Field(max_length=20)]
 
 
-class PointOut(Out):
-    """One form of a series. `values` and `pomps` stand in the order of the series' `components`; null: not scored."""
-
-    submission_id: UUID
-    session_number: SessionNumber
-    session_date: OptionalDate
-    completed_at: Moment
-    version: Key
-    values: Annotated[list[Rounded | None], Field(max_length=60)]
-    pomps: Annotated[list[Rounded | None], Field(max_length=60)]
-
-
-class ComponentRangeOut(Out):
-    """A component with the range of its values in the latest version; null while it was never scored."""
-
-    key: Key
-    min: Rounded | None
-    max: Rounded | None
-
-
-class SeriesOut(Out):
-    """All forms of one instrument by one rater, by session. The raters are never averaged."""
-
-    instrument: Key
-    rater: Rater
-    components: Annotated[list[ComponentRangeOut], Field(max_length=60)]
-    points: Annotated[list[PointOut], Field(max_length=2000)]
-
-
-class TrajectoryOut(Out):
-    """Every series of one episode."""
-
-    client_id: UUID
-    episode_id: UUID
-    series: Annotated[list[SeriesOut], Field(max_length=100)]
-
-
 def progress_out(found: Progress, parts: frozenset[str]) -> dict[str, Any]:
     """Write a client's progress, the wanted parts of it, after ProgressOut: phones ask for it often."""
     told = found.stage.estimate if found.stage is not None else None
+    signals = found.open_signals if "signals" in parts else None
     return {
         "client_id": found.client_id,
         "episode": {
@@ -213,6 +198,8 @@ def progress_out(found: Progress, parts: frozenset[str]) -> dict[str, Any]:
         if "episode" in parts
         else None,
         "series": [_line_out(line) for line in found.lines] if "series" in parts else None,
+        "open_signals": [_short_out(one) for one in signals[:SHORT_SIGNALS]] if signals is not None else None,
+        "open_signals_count": len(signals) if signals is not None else None,
         "stage": {
             "current": told.current or "uncertain",
             "basis": told.basis,
@@ -221,37 +208,6 @@ def progress_out(found: Progress, parts: frozenset[str]) -> dict[str, Any]:
         if told is not None and "stage" in parts
         else None,
     }
-
-
-def trajectory_out(found: Trajectory) -> TrajectoryOut:
-    """Map the series of an episode."""
-    return TrajectoryOut(
-        client_id=found.client_id,
-        episode_id=found.episode_id,
-        series=[_series_out(line) for line in found.series],
-    )
-
-
-def _series_out(line: Series) -> SeriesOut:
-    components = list(line.ranges)
-    return SeriesOut(
-        instrument=line.instrument,
-        rater=line.rater,
-        components=[ComponentRangeOut(key=key, min=low, max=high) for key, (low, high) in line.ranges.items()],
-        points=[_point_out(point, components) for point in line.points],
-    )
-
-
-def _point_out(point: Point, components: list[str]) -> PointOut:
-    return PointOut(
-        submission_id=point.submission_id,
-        session_number=point.session_number,
-        session_date=point.session_date and point.session_date.isoformat(),
-        completed_at=point.completed_at,
-        version=point.version,
-        values=[point.values.get(key) for key in components],
-        pomps=[point.pomps.get(key) for key in components],
-    )
 
 
 def stage_detail_out(found: EpisodeStage) -> StageDetailOut:
@@ -295,6 +251,16 @@ def explanation_out(found: ExplainedScore) -> ExplanationOut:
         steps=[StepOut(name=step.name, says=step.says, value=step.value) for step in told.steps],
         sources=list(told.sources),
     )
+
+
+def _short_out(one: Signal) -> dict[str, Any]:
+    return {
+        "id": one.signal_id,
+        "kind": one.kind,
+        "level": one.level,
+        "opened_session": one.opened_session,
+        "rule": one.rule,
+    }
 
 
 def _line_out(line: SeriesState) -> dict[str, Any]:

@@ -16,11 +16,11 @@ _DESCRIPTIONS = {
     403: "The application lacks the scope.",
     404: "Nothing is there: absent, malformed or another organisation's.",
     409: "What is stored forbids it.",
-    412: "The id stands for another form.",
+    412: "The id stands for another form, or what is to be changed is not as it was read.",
     413: "The body is over 1 MiB.",
     415: "The body is not declared as JSON.",
     422: "The body has faults; nothing was stored.",
-    428: "The `If-None-Match` header is missing.",
+    428: "The header with the precondition is missing.",
     500: "Something went wrong here; nothing was acknowledged.",
     503: "The database can't be used; nothing was acknowledged.",
 }
@@ -46,6 +46,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "client_id": {"description": "The opaque id that `POST /v1/clients/lookup` and every answer to a form name."},
     "score_id": {"description": "The `id` of a score."},
     "signal_id": {"description": "The `id` of a signal."},
+    "episode_id": {"description": "The `episode_id` in the answer to a form."},
     "key": {"description": "The instrument's key."},
     "version": {"description": "A version of the instrument."},
 }
@@ -54,12 +55,22 @@ _PATTERNS = {
     "Idempotency-Key": r'^(?!""$)[!-~]+$',
     "fields": "^(episode|series|stage)(,(episode|series|stage))*$",
 }
+#: Headers without which a PUT is refused with 428.
+_PRECONDITIONS: dict[str, dict[str, Any]] = {
+    "If-None-Match": {"type": "string", "enum": ["*"]},
+    "If-Match": {"type": "string", "maxLength": 400, "pattern": r'^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'},
+}
 #: A text that is sent has no control characters; one of a narrower form says so itself.
 _TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 #: Where the answers hold what other operations' paths name.
 _IDS = {
-    "SubmissionOut": {"submission_id": "/id", "client_id": "/client_id", "score_id": "/scores/0/id"},
-    "StoredSubmissionOut": {"client_id": "/client_id", "score_id": "/scores/0/id"},
+    "SubmissionOut": {
+        "submission_id": "/id",
+        "client_id": "/client_id",
+        "episode_id": "/episode_id",
+        "score_id": "/scores/0/id",
+    },
+    "StoredSubmissionOut": {"client_id": "/client_id", "episode_id": "/episode_id", "score_id": "/scores/0/id"},
     "ClientOut": {"client_id": "/client_id"},
 }
 
@@ -130,8 +141,8 @@ def _complete(operation: dict[str, Any]) -> None:
         schema = _without_null(parameter["schema"])
         if parameter["name"] in _PATTERNS:
             schema["pattern"] = _PATTERNS[parameter["name"]]
-        if parameter["name"] == "If-None-Match" and "428" in responses:
-            schema = {"type": "string", "enum": ["*"]}
+        if parameter["name"] in _PRECONDITIONS and "428" in responses:
+            schema = _PRECONDITIONS[parameter["name"]]
             parameter["required"] = True
         parameter.update({**_PARAMETERS.get(parameter["name"], {}), **parameter, "schema": schema})
 

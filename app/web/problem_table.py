@@ -71,7 +71,16 @@ _KINDS = (
         "Make a fresh UUID for each form. To change a stored form, post a correction.",
     ),
     ProblemKind(
-        "precondition_required", 428, "The If-None-Match header is missing", "Send `If-None-Match: *` with a PUT."
+        "precondition_failed",
+        412,
+        "It was changed since you read it",
+        "Read it again, look at the change, and send the new `ETag` in `If-Match`.",
+    ),
+    ProblemKind(
+        "precondition_required",
+        428,
+        "The header with the precondition is missing",
+        "A PUT of a form needs `If-None-Match: *`, any other PUT `If-Match` with the `ETag` that you read.",
     ),
     ProblemKind("too_large", 413, "The body is too large", "A body holds at most 1 MiB; the connection may be closed."),
     ProblemKind(

@@ -20,6 +20,7 @@ from app.errors import (
     AlreadyExists,
     Fault,
     Forbidden,
+    InvalidParameter,
     InvalidSubmission,
     KeyInProgress,
     NotCurrent,
@@ -157,6 +158,7 @@ def members(error: AllianceError, trace_id: str) -> dict[str, Any]:
         "faults": error.faults if isinstance(error, InvalidSubmission) else (),
         "submission_id": _stored_form(error),
         "scope": error.scope if isinstance(error, Forbidden) else None,
+        "parameter": error.parameter if isinstance(error, InvalidParameter) else None,
     }
 
 

@@ -29,7 +29,7 @@ PUBLIC = {
 }
 
 #: "instruments and `score` need `instruments:read`; intake `submissions:write`; submissions `submissions:read`;
-#: look-up, progress, trajectory, stage, explanations `scores:read`"
+#: look-up, progress, trajectory, discrepancy, stage, explanations `scores:read`"
 SCOPE_OF = {
     "POST /v1/submissions": "submissions:write",
     "POST /v1/submissions/batch": "submissions:write",
@@ -40,7 +40,10 @@ SCOPE_OF = {
     "POST /v1/clients/lookup": "scores:read",
     "GET /v1/clients/{client_id}/progress": "scores:read",
     "GET /v1/clients/{client_id}/trajectory": "scores:read",
+    "GET /v1/clients/{client_id}/discrepancy": "scores:read",
     "GET /v1/clients/{client_id}/stage": "scores:read",
+    "GET /v1/clients/{client_id}/episodes/{episode_id}/schedule": "scores:read",
+    "PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule": "submissions:write",
     "GET /v1/clients/{client_id}/scores/{score_id}/explanation": "scores:read",
     "GET /v1/clients/{client_id}/signals": "scores:read",
     "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": "signals:write",
@@ -54,14 +57,15 @@ SCOPE_OF = {
 PERSONAL = [
     name
     for name in SCOPE_OF
-    if any(place in name for place in ("{submission_id}", "{client_id}")) and "PUT" not in name
+    if any(place in name for place in ("{submission_id}", "{client_id}")) and "PUT /v1/submissions" not in name
 ]
 #: After these a form is no longer what it was: each needs a form of its own.
 CHANGING = [name for name in SCOPE_OF if name.endswith(("/corrections", "/withdrawal"))]
 #: What is answered with 201 though the form of `Ids` is there.
 MAKING = [*CHANGING, *(name for name in SCOPE_OF if name.endswith("/acknowledgements"))]
 #: What a client's own key does not open: it is for those who treat and supervise.
-NOT_FOR_CLIENTS = [name for name in SCOPE_OF if name.endswith("/stage") or "/signals" in name]
+NOT_FOR_CLIENTS = [name for name in SCOPE_OF if name.endswith(("/stage", "/discrepancy")) or "/signals" in name]
+NOT_FOR_CLIENTS += ["PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,7 @@ class Ids:
     client_id: str = ABSENT
     score_id: str = ABSENT
     signal_id: str = ABSENT
+    episode_id: str = ABSENT
     key: str = "trq-s"
     version: str = "1.0.0"
     client_ref: str = "mrn-1042"
@@ -85,6 +90,7 @@ class Ids:
             client_id=made["client_id"],
             score_id=made["scores"][0]["id"],
             signal_id=made["signals"][0]["id"],
+            episode_id=made["episode_id"],
             **refs,
         )
 
@@ -111,6 +117,7 @@ def body_of(name: str, ids: Ids) -> dict[str, Any] | None:
         "POST /v1/submissions/{submission_id}/corrections": whole,
         "POST /v1/submissions/{submission_id}/withdrawal": {"reason": "other"},
         "POST /v1/clients/lookup": {"ref": ids.client_ref},
+        "PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule": {"expected_sessions": 12, "cadence_days": 7},
         "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": {"acting": "th-7", "reason": "other"},
         "POST /v1/instruments/{key}/score": {"answers": {"1": 4}},
     }.get(name)
@@ -128,5 +135,5 @@ def call(clinic: Clinic, name: str, ids: Ids, headers: dict[str, str] | None = N
     method, path, body = request(name, ids)
     usual = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())} if body else {}
     if method == "PUT":
-        usual["If-None-Match"] = "*"
+        usual["If-None-Match" if "{submission_id}" in name else "If-Match"] = "*"
     return clinic.request(method, path, content=body, headers=usual | (headers or {}))

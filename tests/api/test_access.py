@@ -228,7 +228,7 @@ def test_another_organisations_references_and_episodes_are_absent(clinic: Clinic
     absent = clinic.request("POST", "/v1/clients/lookup", json={"ref": "nobody"})
     assert foreign.status_code == 404
     assert problem_without_trace(foreign) == problem_without_trace(absent)
-    for part in ("progress", "trajectory", "stage"):
+    for part in ("progress", "trajectory", "stage", "discrepancy"):
         path = f"/v1/clients/{here['client_id']}/{part}?episode_id="
         answers = [clinic.get(f"{path}{episode}") for episode in (there["episode_id"], ABSENT)]
         assert [answer.status_code for answer in answers] == [404, 404]

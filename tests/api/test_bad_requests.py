@@ -112,7 +112,7 @@ def test_an_unknown_parameter_of_a_post_is_refused(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("value", ["CANARY-7361", "", "123", "null", "a%00b"])
-@pytest.mark.parametrize("part", ["progress", "trajectory", "stage"])
+@pytest.mark.parametrize("part", ["progress", "trajectory", "stage", "discrepancy"])
 def test_a_malformed_episode_is_refused(clinic: Clinic, part: str, value: str) -> None:
     """A parameter that is no id gets 400 with its name."""
     client = clinic.recorded(form())["client_id"]

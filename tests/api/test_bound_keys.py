@@ -17,6 +17,8 @@ from tests.harness import ANSWERS, Clinic, form, therapists_form
 Kind = Literal["client", "therapist"]
 #: Only the therapist's form holds these answers: their total is 1.875, their elements and relationship are told apart.
 CANARY_ANSWERS = {"1": 1, "2": 2, "3": 1, "4": 3, "5": 2, "6": 1, "7": 3, "8": 2}
+#: Where a path may name something of somebody.
+PLACES = ("submission_id", "client_id", "episode_id", "score_id", "signal_id")
 
 
 def bound(clinic: Clinic, kind: Kind) -> Clinic:
@@ -38,7 +40,7 @@ def test_the_ids_of_others_are_absent_ids(clinic: Clinic, name: str, kind: Kind)
     phone = bound(clinic, kind)
     absent = told(call(phone, name, Ids()))
     assert (absent[0], absent[1]["code"]) == (404, "not_found")
-    for place in [place for place in ("submission_id", "client_id", "score_id", "signal_id") if f"{{{place}}}" in name]:
+    for place in [place for place in PLACES if f"{{{place}}}" in name]:
         for around in (own, theirs):
             with nothing_stored(clinic):
                 answer = call(phone, name, Ids(**(vars(around) | {place: vars(theirs)[place]})))
@@ -113,7 +115,7 @@ def test_a_therapist_sees_their_own_episode_of_a_shared_client(clinic: Clinic) -
     assert own["client_id"] == theirs["client_id"]
     phone, client = bound(clinic, "therapist"), f"/v1/clients/{own['client_id']}"
     assert clinic.get(f"{client}/progress").json()["episode"]["id"] == theirs["episode_id"]
-    for part in ("progress", "trajectory", "stage"):
+    for part in ("progress", "trajectory", "stage", "discrepancy"):
         latest = phone.get(f"{client}/{part}")
         assert (latest.status_code, theirs["episode_id"] in latest.text) == (200, False)
         hidden = [phone.get(f"{client}/{part}?episode_id={one}") for one in (theirs["episode_id"], ABSENT)]
@@ -150,7 +152,7 @@ def test_a_client_reads_nothing_of_the_therapists(clinic: Clinic) -> None:
         assert (told["stage"], told["signals"], told["recommendations"]) == (None, [], [])
     for path in (f"/v1/submissions/{theirs['id']}", f"{client}/scores/{theirs['scores'][0]['id']}/explanation"):
         refused(phone.get(path), 404, "not_found")
-    for part in ("stage", "signals"):
+    for part in ("stage", "signals", "discrepancy"):
         refused(phone.get(f"{client}/{part}"), 404, "not_found")
     therapist = bound(clinic, "therapist").get(f"{client}/trajectory").json()
     assert {line["rater"] for line in therapist["series"]} == {"client", "therapist"}

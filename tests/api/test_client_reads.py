@@ -82,6 +82,7 @@ def test_progress_holds_series_latest_scores_and_the_stage(clinic: Clinic) -> No
     ]
     assert [one["id"] for one in client["latest"]] == [score["id"] for score in made["scores"]]
     assert (therapist["rater"], therapist["sessions"], therapist["totals"]) == ("therapist", [2], [4.1429])
+    assert (told["open_signals"], told["open_signals_count"]) == ([], 0)
     assert told["stage"] == {name: made["stage"][name] for name in ("current", "basis", "probabilities")}
 
 
@@ -92,15 +93,42 @@ def test_progress_keeps_the_range_of_a_series_without_a_total(clinic: Clinic) ->
     assert (line["sessions"], line["totals"], line["min"], line["max"]) == ([1], [None], None, None)
 
 
+def test_progress_tells_the_signals_that_are_open(clinic: Clinic) -> None:
+    """In short, while they are; a client's own key is not told."""
+    made = clinic.recorded(form(reported={"rupture": True, "wish_to_talk": True}))
+    clinic.recorded(form(session_number=1, **THERAPIST))
+    told = progress_of(clinic, made).json()
+    assert told["open_signals"] == [
+        {
+            "id": made["signals"][0]["id"], "kind": "reported_rupture", "level": "alert", "opened_session": 1,
+            "rule": "reported.rupture",
+        },
+        {
+            "id": made["signals"][1]["id"], "kind": "wish_to_talk", "level": "watch", "opened_session": 1,
+            "rule": "reported.wish_to_talk",
+        },
+    ]  # fmt: skip
+    assert progress_of(clinic.bound("therapist", "th-7"), made).json()["open_signals"] == told["open_signals"]
+    assert progress_of(clinic.bound("client", "mrn-1042"), made).json()["open_signals"] is None
+    for session in range(2, 7):  # a report is closed at the fifth later form
+        clinic.recorded(form(session_number=session))
+    assert progress_of(clinic, made).json()["open_signals"] == []
+
+
 def test_progress_of_twenty_sessions_by_two_raters_fits_into_4_kb(clinic: Clinic) -> None:
-    """With long numbers, and not scored components, in the last twenty of more sessions."""
+    """With long numbers, not scored components and four open signals, in the last twenty of more sessions."""
     theirs = THERAPIST | {"answers": {**THERAPIST["answers"], "7": None, "2": None}}
     for session in range(101, 122):
-        made = clinic.recorded(form(session_number=session, answers={**ANSWERS, "7": None}, planned_sessions=200))
-        clinic.recorded(form(session_number=session, **(theirs if session == 121 else THERAPIST)))
+        said = {"reported": {"rupture": session == 121, "wish_to_talk": session == 121}}
+        sent = form(session_number=session, answers={**ANSWERS, "7": None}, planned_sessions=200, **said)
+        made = clinic.recorded(sent)
+        clinic.recorded(form(session_number=session, **(theirs if session == 121 else THERAPIST), **said))
     answer = progress_of(clinic, made, **{"Accept-Encoding": "identity"})
     assert [line["sessions"] for line in answer.json()["series"]] == [list(range(102, 122))] * 2
     assert answer.json()["series"][1]["totals"] == [4.1429] * 19 + [None]
+    kinds = [(one["level"], one["kind"]) for one in answer.json()["open_signals"]]
+    assert kinds == [("alert", "reported_rupture"), ("alert", "reported_rupture"), ("watch", "wish_to_talk")]
+    assert answer.json()["open_signals_count"] == 4
     assert len(answer.content) < 4096
 
 
@@ -156,6 +184,7 @@ def test_compressed_and_plain_bytes_have_their_own_tags_and_know_each_other(clin
     [
         ("series", {"series"}),
         ("episode,stage", {"episode", "stage"}),
+        ("signals", {"open_signals", "open_signals_count"}),
         ("stage,series,episode", {"episode", "series", "stage"}),
         ("stage,stage", {"stage"}),
     ],

@@ -73,7 +73,7 @@ def test_every_answer_to_a_form_is_as_declared(clinic: Clinic) -> None:
     for made in [answer.json() for answer in answers if answer.status_code == 201 and answer.content]:
         client = f"/v1/clients/{made['client_id']}"
         reads = [f"{client}/progress", f"{client}/progress?fields=stage", f"{client}/stage"]
-        reads += [f"{client}/stage?episode_id={made['episode_id']}", f"{client}/trajectory"]
+        reads += [f"{client}/stage?episode_id={made['episode_id']}", f"{client}/trajectory", f"{client}/discrepancy"]
         reads += [f"{client}/scores/{score['id']}/explanation" for score in made["scores"][::5]]
         answers += [clinic.get(path) for path in reads]
         answers.append(clinic.get(f"{client}/progress", headers={"If-None-Match": "*"}))

@@ -14,7 +14,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, select
 
 from app.change.norms import uncalibrated
-from app.change.signal import Look
+from app.change.rupture import START_OF_RUPTURE, RuptureState, step
+from app.change.signal import Level, Look
 from app.change.watch import START, SeriesWatch, look
 from app.instruments.catalog import Catalog
 from app.instruments.model import Instrument, answer_from_document
@@ -54,6 +55,7 @@ def differences(clinic: Clinic) -> list[str]:
         for part, said, folded in (
             ("stage", _stage_in(told["stage"]), _stage_of(rows, catalog)),
             ("progress", _lines_in(told["progress"]), _lines_of(rows, catalog)),
+            ("progress, signals", _open_in(told["progress"]), _open_of(rows, catalog)),
             ("trajectory", _points_in(told["trajectory"]), _points_of(rows, catalog)),
         ):
             found += [f"/{part} of {episode}"] if said != folded else []
@@ -116,7 +118,7 @@ def _difference(now: AnyScore, then: list[AnyScore]) -> float | None:
     return now.value - then[0].value
 
 
-def _onsets(rows: list[AnyRow], catalog: Catalog) -> set[int]:
+def _watched(rows: list[AnyRow], catalog: Catalog) -> tuple[dict[tuple[str, str], SeriesWatch], set[int]]:
     """Watch each series for itself, and name the sessions at which a rupture began."""
     series: dict[tuple[str, str], SeriesWatch] = defaultdict(lambda: START)
     found = set()
@@ -140,11 +142,11 @@ def _onsets(rows: list[AnyRow], catalog: Catalog) -> set[int]:
         )
         if series[row.instrument, row.rater].onset_session == row.session_number:
             found.add(int(row.session_number))
-    return found
+    return series, found
 
 
 def _sessions(rows: list[AnyRow], catalog: Catalog) -> list[Session]:
-    onsets = _onsets(rows, catalog)
+    _, onsets = _watched(rows, catalog)
     own = {row.session_number: row for row in rows if row.instrument == "trq-s"}
     return [
         Session(
@@ -210,11 +212,34 @@ def _lines_of(rows: list[AnyRow], catalog: Catalog) -> dict[tuple[str, str], Any
     return lines
 
 
+def _open_of(rows: list[AnyRow], catalog: Catalog) -> tuple[int, list[tuple[str, int, Level]]]:
+    """Count what is open, and pick the three that are told: alerts first, then the latest, then by series."""
+    watched, _ = _watched(rows, catalog)
+    series = sorted(watched, key=lambda name: (name[1], name[0]))
+    found = [(str(one.signal_id), one.opened_session, one.level) for name in series for one in watched[name].open]
+    return len(found), sorted(found, key=lambda one: (one[2], -one[1]))[:3]
+
+
+def _open_in(answer: dict[str, Any]) -> tuple[int, list[tuple[str, int, str]]]:
+    told = [(one["id"], one["opened_session"], one["level"]) for one in answer["open_signals"]]
+    return answer["open_signals_count"], told
+
+
 def _points_of(rows: list[AnyRow], catalog: Catalog) -> dict[tuple[str, str], Any]:
     series: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    charts: dict[tuple[str, str], RuptureState] = defaultdict(lambda: START_OF_RUPTURE)
     for row in sorted(rows, key=_place):
-        values = {key: round(one.value, 4) for key, one in _rescored(row, catalog).items() if isinstance(one, Score)}
-        series[row.instrument, row.rater].append([str(row.submission_id), row.session_number, values])
+        scored = {key: one for key, one in _rescored(row, catalog).items() if isinstance(one, Score)}
+        name, instrument = (row.instrument, row.rater), _instrument(row, catalog)
+        charts[name], told = step(
+            charts[name],
+            scored["total"].mean,
+            session_number=row.session_number,
+            parameters=uncalibrated(instrument.lowest, instrument.highest),
+        )
+        values = {key: round(one.value, 4) for key, one in scored.items()}
+        z = None if told.z is None else round(told.z, 4)
+        series[name].append([str(row.submission_id), row.session_number, values, z])
     return series
 
 
@@ -225,8 +250,9 @@ def _points_in(answer: dict[str, Any]) -> dict[tuple[str, str], Any]:
                 point["submission_id"],
                 point["session_number"],
                 dict(zip([one["key"] for one in line["components"]], point["values"], strict=True)),
+                drawn["z"],
             ]
-            for point in line["points"]
+            for point, drawn in zip(line["points"], line["band"], strict=True)
         ]
         for line in answer["series"]
     }

@@ -11,7 +11,7 @@ import pytest
 
 from app.main import create_app
 from app.storage.runtime import Runtime
-from tests.harness import ANSWERS, Clinic, Service, form, scores_by_component
+from tests.harness import ANSWERS, Clinic, Service, form, scores_by_component, therapists_form
 from tests.usecases.histories import check_rebuild
 
 
@@ -86,6 +86,30 @@ def test_progress_and_trajectory_name_the_versions(newer: Clinic) -> None:
     (series,) = newer.get(f"{client}/trajectory").json()["series"]
     assert line["version"] == "1.1.0"
     assert [point["version"] for point in series["points"]] == ["1.0.0", "1.1.0"]
+
+
+def test_the_band_goes_on_over_versions_of_one_scale_only(newer: Clinic, request: pytest.FixtureRequest) -> None:
+    """Where the newer version tells sums, band and shape begin anew, and nothing is held against means."""
+    same = "same scale" in request.node.name
+    for session in (1, 2):
+        made = newer.recorded(form(session_number=session, instrument_version="1.0.0"))
+    newer.recorded(form(session_number=3))
+    (series,) = newer.get(f"/v1/clients/{made['client_id']}/trajectory").json()["series"]
+    assert [point["insufficient_history"] for point in series["band"]] == [True, True, not same]
+    assert series["shape"]["sessions_used"] == (3 if same else 1)
+
+
+def test_ratings_are_put_on_one_line_over_versions_of_one_scale_only(
+    newer: Clinic, request: pytest.FixtureRequest
+) -> None:
+    """Each session is compared for itself; what follows the ratings over sessions begins anew."""
+    same = "same scale" in request.node.name
+    for session, version in ((1, "1.0.0"), (2, "1.0.0"), (3, "1.1.0")):
+        newer.recorded(form(session_number=session, instrument_version=version))
+        made = newer.recorded(therapists_form(session_number=session))
+    (pair,) = newer.get(f"/v1/clients/{made['client_id']}/discrepancy").json()["pairs"]
+    assert [one["differences"][0] for one in pair["sessions"]] == [0.0, 0.0, 0.0]
+    assert pair["truth_and_bias"]["pairs"] == (3 if same else 1)
 
 
 def test_a_correction_may_be_of_another_version(newer: Clinic) -> None:
