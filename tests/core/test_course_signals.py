@@ -83,14 +83,7 @@ def test_a_later_form_changes_nothing_that_was_told_before(totals: list[int | No
 def test_a_series_on_another_scale_gives_up_what_was_open() -> None:
     """Nothing can repair a signal whose series goes on in other units: it is closed as unresolved, once."""
     low = form(1, 12)
-    sum_of_others = (
-        shipped()
-        .latest("care")
-        .__class__(
-            **{name: getattr(CARE, name) for name in CARE.__dataclass_fields__ if not name.startswith("_")}
-            | {"version": "9.0.0", "maximum": 6}
-        )
-    )
+    wider = replace(CARE, version="9.0.0", maximum=6)
     state, told = append(None, low)
     assert [one.state for one in told.signals] == ["open"]
     moved = form(2, 40, instrument=wider)
