@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from app.web.problems import ProblemOut
+from app.web.wire import In, Out
 
 _DESCRIPTIONS = {
     400: "The request can't be understood.",
@@ -35,6 +38,10 @@ _TAGS = [
     {"name": "submissions", "description": "Forms come in and can be read back."},
     {"name": "clients", "description": "What is known about one client: progress, stage, and how a score came about."},
     {"name": "signals", "description": "Prompts to look at a relationship: read, explained, acknowledged."},
+    {
+        "name": "caseload",
+        "description": "Open episodes, those that need attention first; never figures about therapists.",
+    },
     {"name": "instruments", "description": "What is asked and how it is counted; scoring without storing."},
     {"name": "health", "description": "Whether the service lives and can work."},
 ]
@@ -53,7 +60,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 #: What a route checks by hand is said by hand: visible ASCII, but not the empty text in quotes; a list of parts.
 _PATTERNS = {
     "Idempotency-Key": r'^(?!""$)[!-~]+$',
-    "fields": "^(episode|series|stage)(,(episode|series|stage))*$",
+    "fields": "^(episode|series|signals|stage)(,(episode|series|signals|stage))*$",
 }
 #: Headers without which a PUT is refused with 428.
 _PRECONDITIONS: dict[str, dict[str, Any]] = {
@@ -155,6 +162,15 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in schema.items() if name != "anyOf"}, **kinds[0]}
 
 
+def _with_nulls(schemas: dict[str, Any], model: type[BaseModel]) -> None:
+    """Put back the nulls that FastAPI drops from the examples of a model and of those below it."""
+    extra = model.model_config.get("json_schema_extra")
+    if isinstance(extra, dict) and model.__name__ in schemas:
+        schemas[model.__name__].update(deepcopy(extra))
+    for below in model.__subclasses__():
+        _with_nulls(schemas, below)
+
+
 def _link(operations: list[tuple[str, dict[str, Any]]]) -> None:
     """Lead from every answer that holds ids to the operations whose paths name them."""
     named = {operation["operationId"]: set(re.findall(r"{(\w+)}", path)) for path, operation in operations}
@@ -191,6 +207,8 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         schemas = document["components"]["schemas"]
         schema = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs"), ProblemOut=schema)
+        for kind in (In, Out):
+            _with_nulls(schemas, kind)
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         operations = [(path, one) for path, methods in document["paths"].items() for one in methods.values()]
