@@ -70,3 +70,4 @@ SubmissionsWriter = Annotated[Caller, Security(_Opens("submissions:write"), scop
 SubmissionsReader = Annotated[Caller, Security(_Opens("submissions:read"), scopes=["submissions:read"])]
 ScoresReader = Annotated[Caller, Security(_Opens("scores:read"), scopes=["scores:read"])]
 SignalsWriter = Annotated[Caller, Security(_Opens("signals:write"), scopes=["signals:write"])]
+CaseloadReader = Annotated[Caller, Security(_Opens("caseload:read"), scopes=["caseload:read"])]

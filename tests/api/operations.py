@@ -48,6 +48,7 @@ SCOPE_OF = {
     "GET /v1/clients/{client_id}/signals": "scores:read",
     "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": "signals:write",
     "GET /v1/clients/{client_id}/signals/{signal_id}/explanation": "scores:read",
+    "GET /v1/caseload": "caseload:read",
     "GET /v1/instruments": "instruments:read",
     "GET /v1/instruments/{key}": "instruments:read",
     "GET /v1/instruments/{key}/versions/{version}": "instruments:read",
@@ -65,7 +66,7 @@ CHANGING = [name for name in SCOPE_OF if name.endswith(("/corrections", "/withdr
 MAKING = [*CHANGING, *(name for name in SCOPE_OF if name.endswith("/acknowledgements"))]
 #: What a client's own key does not open: it is for those who treat and supervise.
 NOT_FOR_CLIENTS = [name for name in SCOPE_OF if name.endswith(("/stage", "/discrepancy")) or "/signals" in name]
-NOT_FOR_CLIENTS += ["PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule"]
+NOT_FOR_CLIENTS += ["PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule", "GET /v1/caseload"]
 
 
 @dataclass(frozen=True, kw_only=True)
