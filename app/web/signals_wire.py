@@ -34,7 +34,7 @@ EXAMPLE: dict[str, Any] = {
     "latency": None,
     "value": 3.2,
     "z": -3.333,
-    "threshold": -2.33,
+    "threshold": 3.467,
     "baseline": 4.0873,
     "drift": False,
     "sessions_used": 5,
