@@ -42,6 +42,7 @@ _TAGS = [
         "name": "caseload",
         "description": "Open episodes, those that need attention first; never figures about therapists.",
     },
+    {"name": "changes", "description": "What happened since, for programs that keep a copy."},
     {"name": "instruments", "description": "What is asked and how it is counted; scoring without storing."},
     {"name": "health", "description": "Whether the service lives and can work."},
 ]

@@ -1,0 +1,156 @@
+"""What happened since: the events about clients, by the number that the server gave them after they were committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, get_args
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.access.caller import Caller
+from app.progress.changes_store import read_events, read_people, read_raters
+from app.storage.runtime import Runtime
+from app.storage.seal import is_all_sealed, last_sequence, seal
+from app.storage.types import AnyRow
+
+#: What the feed tells. What operators do (keys, applications, instruments, teams) is not for those who sync clients; a
+#: kind that is not here is told to nobody.
+Told = Literal[
+    "client.created",
+    "episode.opened",
+    "episode.ended",
+    "episode.reopened",
+    "episode.recomputed",
+    "episode.scheduled",
+    "submission.recorded",
+    "submission.corrected",
+    "submission.withdrawn",
+    "signal.opened",
+    "signal.closed",
+    "signal.acknowledged",
+]
+TOLD: Final[tuple[Told, ...]] = get_args(Told)
+#: What a client's own key is told: their forms, and that there is an episode with a schedule. Neither what the
+#: therapist reported nor what was concluded.
+TO_CLIENTS: Final[frozenset[str]] = frozenset(
+    {
+        "client.created",
+        "episode.opened",
+        "episode.scheduled",
+        "submission.recorded",
+        "submission.corrected",
+        "submission.withdrawn",
+    }
+)
+#: How many events of the organisation one request of a bound key goes through: most are about others.
+LOOKED_AT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something that happened, with the ids of what it happened to; those that don't apply are None."""
+
+    sequence: int
+    kind: Told
+    recorded_at: datetime
+    client_id: UUID
+    episode_id: UUID | None
+    submission_id: UUID | None
+    supersedes: UUID | None
+    signal_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """A part of the feed: where to go on, and whether there is more now."""
+
+    items: tuple[Change, ...]
+    next_after: int
+    more: bool
+
+
+async def changes(runtime: Runtime, caller: Caller, *, after: int | None, limit: int) -> Changes:
+    """Return what happened after a number that an earlier call gave; without one, nothing but where to begin.
+
+    Events without a number get theirs here, in portions, when the end of those with one is reached.
+    """
+    organisation = caller.organisation
+    if after is None:
+        last = await runtime.database.read(lambda c: last_sequence(c, organisation=organisation))
+        return Changes(items=(), next_after=last, more=False)
+    size = limit if caller.is_unbound else LOOKED_AT
+
+    def work(connection: Connection) -> tuple[Changes, bool]:
+        rows = read_events(connection, organisation=organisation, after=after, limit=size)
+        is_end = len(rows) < size
+        found = _part(connection, caller, rows, after=after, limit=limit, is_end=is_end)
+        return found, is_end and not is_all_sealed(connection, organisation=organisation)
+
+    found, is_behind = await runtime.database.read(work)
+    while is_behind:
+        await runtime.database.write(lambda c: seal(c, organisation=organisation))
+        found, is_behind = await runtime.database.read(work)
+    return found
+
+
+def _part(
+    connection: Connection, caller: Caller, rows: Sequence[AnyRow], *, after: int, limit: int, is_end: bool
+) -> Changes:
+    """Pick what the caller may see out of some events, up to the limit."""
+    seen = [change for row in rows if (change := _change(row)) is not None]
+    if not caller.is_unbound:
+        seen = _within(connection, caller, seen)
+    if len(seen) > limit:
+        return Changes(items=tuple(seen[:limit]), next_after=seen[limit - 1].sequence, more=True)
+    last = rows[-1].sequence if rows else after
+    return Changes(items=tuple(seen), next_after=last, more=not is_end)
+
+
+def _change(row: AnyRow) -> Change | None:
+    """Read an event; None if it is none that is told, or says of nobody that it is about them."""
+    kind = next((one for one in TOLD if one == row.kind), None)
+    subject: Mapping[str, str] = row.subject
+    if kind is None or "client_id" not in subject:
+        return None
+
+    def named(name: str) -> UUID | None:
+        return UUID(subject[name]) if name in subject else None
+
+    return Change(
+        sequence=row.sequence,
+        kind=kind,
+        recorded_at=row.recorded_at,
+        client_id=UUID(subject["client_id"]),
+        episode_id=named("episode_id"),
+        submission_id=named("submission_id"),
+        supersedes=named("supersedes"),
+        signal_id=named("signal_id"),
+    )
+
+
+def _within(connection: Connection, caller: Caller, found: Sequence[Change]) -> list[Change]:
+    """Keep what a bound key opens: whose episode and whose form it is, is read from these, not from the event."""
+    organisation = caller.organisation
+    people = read_people(connection, {c.episode_id for c in found if c.episode_id}, organisation=organisation)
+    forms = {c.submission_id for c in found if c.submission_id is not None} if caller.client_id is not None else set()
+    raters = read_raters(connection, forms, organisation=organisation)
+    return [change for change in found if _is_within(caller, change, people, raters)]
+
+
+def _is_within(
+    caller: Caller, change: Change, people: Mapping[UUID, tuple[UUID, UUID]], raters: Mapping[UUID, str]
+) -> bool:
+    if caller.client_id is not None:
+        if change.kind not in TO_CLIENTS or change.client_id != caller.client_id:
+            return False
+        if change.submission_id is not None and not caller.may_read(raters.get(change.submission_id, "unknown")):
+            return False
+        if change.episode_id is None:
+            return caller.therapists is None
+    if change.episode_id is None or change.episode_id not in people:
+        return False
+    client_id, therapist_id = people[change.episode_id]
+    return client_id == change.client_id and caller.may_see(client_id=client_id, therapist_id=therapist_id)

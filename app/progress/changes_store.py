@@ -1,0 +1,57 @@
+"""The feed of changes in SQL: events by number, and whose the things are that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select
+
+from app.storage.dialects import in_both
+from app.storage.tables import episodes, events, submissions
+from app.storage.types import AnyRow
+
+_EVENTS = (
+    select(events.c.sequence, events.c.kind, events.c.subject, events.c.recorded_at)
+    .where(events.c.organisation_id == bindparam("organisation"), events.c.sequence > bindparam("after"))
+    .order_by(events.c.sequence)
+    .limit(bindparam("limit"))
+)
+
+
+def read_events(connection: Connection, *, organisation: UUID, after: int, limit: int) -> list[AnyRow]:
+    """Read numbered events in their order."""
+    return list(connection.execute(_EVENTS, {"organisation": organisation, "after": after, "limit": limit}))
+
+
+_PEOPLE = in_both(
+    lambda among: select(episodes.c.episode_id, episodes.c.client_id, episodes.c.therapist_id).where(
+        episodes.c.organisation_id == bindparam("organisation"), among(episodes.c.episode_id, "ids")
+    )
+)
+
+
+def read_people(
+    connection: Connection, episode_ids: Collection[UUID], *, organisation: UUID
+) -> dict[UUID, tuple[UUID, UUID]]:
+    """Return the client and the therapist of each of some episodes."""
+    if not episode_ids:
+        return {}
+    sent = {"organisation": organisation, "ids": list(episode_ids)}
+    rows = connection.execute(_PEOPLE[connection.dialect.name], sent)
+    return {row.episode_id: (row.client_id, row.therapist_id) for row in rows}
+
+
+_RATERS = in_both(
+    lambda among: select(submissions.c.submission_id, submissions.c.rater).where(
+        submissions.c.organisation_id == bindparam("organisation"), among(submissions.c.submission_id, "ids")
+    )
+)
+
+
+def read_raters(connection: Connection, submission_ids: Collection[UUID], *, organisation: UUID) -> dict[UUID, str]:
+    """Return who filled in each of some forms."""
+    if not submission_ids:
+        return {}
+    sent = {"organisation": organisation, "ids": list(submission_ids)}
+    return {row.submission_id: row.rater for row in connection.execute(_RATERS[connection.dialect.name], sent)}
