@@ -16,7 +16,18 @@ from app import __version__
 from app.settings import Settings
 from app.stages.advice import released_advice
 from app.storage.runtime import Runtime, open_runtime
-from app.web import caseload, changes, clients, documentation, health, instruments, schedule, signals, submissions
+from app.web import (
+    caseload,
+    changes,
+    clients,
+    documentation,
+    health,
+    instruments,
+    psychometrics,
+    schedule,
+    signals,
+    submissions,
+)
 from app.web.auth import Authentication
 from app.web.boundary import BodyLimit, Boundary
 from app.web.openapi import openapi
@@ -63,7 +74,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.runtime = service
-    for resource in (submissions, clients, schedule, signals, caseload, changes, instruments, health, documentation):
+    personal = (submissions, clients, schedule, signals, caseload, changes)
+    for resource in (*personal, psychometrics, instruments, health, documentation):
         app.include_router(resource.router)
     app.mount("/assets/swagger", documentation.SWAGGER)
     app.mount("/assets", documentation.ASSETS)

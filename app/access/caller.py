@@ -16,6 +16,7 @@ Scope = Literal[
     "scores:read",
     "caseload:read",
     "signals:write",
+    "admin",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 

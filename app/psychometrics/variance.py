@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
+from typing import Any
 
 from app.psychometrics.counts import SeriesCounts
 from app.psychometrics.estimate import NotEstimated
@@ -95,7 +96,7 @@ def one_way(groups: Iterable[SeriesCounts]) -> OneWay | NotEstimated:
     )
 
 
-def nested(therapists: Mapping[object, Sequence[SeriesCounts]]) -> Nested | NotEstimated:
+def nested(therapists: Mapping[Any, Sequence[SeriesCounts]]) -> Nested | NotEstimated:
     """Split the variance of totals three ways, and say which share lies between therapists.
 
     Parameters

@@ -71,3 +71,4 @@ SubmissionsReader = Annotated[Caller, Security(_Opens("submissions:read"), scope
 ScoresReader = Annotated[Caller, Security(_Opens("scores:read"), scopes=["scores:read"])]
 SignalsWriter = Annotated[Caller, Security(_Opens("signals:write"), scopes=["signals:write"])]
 CaseloadReader = Annotated[Caller, Security(_Opens("caseload:read"), scopes=["caseload:read"])]
+Administrator = Annotated[Caller, Security(_Opens("admin"), scopes=["admin"])]

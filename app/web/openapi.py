@@ -43,6 +43,7 @@ _TAGS = [
         "description": "Open episodes, those that need attention first; never figures about therapists.",
     },
     {"name": "changes", "description": "What happened since, for programs that keep a copy."},
+    {"name": "organisations", "description": "What an organisation's own forms say of its instruments."},
     {"name": "instruments", "description": "What is asked and how it is counted; scoring without storing."},
     {"name": "health", "description": "Whether the service lives and can work."},
 ]

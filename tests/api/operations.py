@@ -50,6 +50,7 @@ SCOPE_OF = {
     "GET /v1/clients/{client_id}/signals/{signal_id}/explanation": "scores:read",
     "GET /v1/caseload": "caseload:read",
     "GET /v1/changes": "scores:read",
+    "GET /v1/organisations/me/psychometrics": "admin",
     "GET /v1/instruments": "instruments:read",
     "GET /v1/instruments/{key}": "instruments:read",
     "GET /v1/instruments/{key}/versions/{version}": "instruments:read",
