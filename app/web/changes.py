@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/changes", tags=["changes"], route_class=StrictRou
 
 _LAST = 2_147_483_647
 After = Annotated[
-    Annotated[int, Whole, Field(ge=0, le=_LAST)] | None,
+    Annotated[int, Field(ge=0, le=_LAST), Whole] | None,
     Query(description="The `next_after` of the answer before; 0 from the beginning; without it, where the end is now."),
 ]
 Sequence = Annotated[int, Field(ge=0, le=_LAST)]

@@ -26,7 +26,7 @@ def _whole(value: Any) -> Any:
 Whole = BeforeValidator(_whole)
 
 Limit = Annotated[
-    Annotated[int, Whole, Field(ge=1, le=200)], Query(description="How many at most; there may be fewer.")
+    Annotated[int, Field(ge=1, le=200), Whole], Query(description="How many at most; there may be fewer.")
 ]
 Cursor = Annotated[
     Annotated[str, Field(min_length=1, max_length=LONGEST, pattern="^[A-Za-z0-9_-]+$")] | None,

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.api.operations import PUBLIC, SCOPE_OF
+from tests.api.operations import PUBLIC, SCOPE_OF, Ids
 from tests.contract.validator import FOLDER, Contract, exporter, walk
 from tests.harness import Clinic, form
 
@@ -183,9 +183,11 @@ def test_every_example_is_taken_for_real(clinic: Clinic) -> None:
         method, path = name.split(" ")
         headers = {"Idempotency-Key": str(uuid4()), "Content-Type": "application/json"}
         if method == "PUT":
-            headers["If-None-Match"] = "*"
+            headers["If-None-Match" if "{submission_id}" in path else "If-Match"] = "*"
         if "{submission_id}" in path:
             path = path.replace("{submission_id}", submission_for(clinic, method, example))
+        if "{client_id}" in path:
+            path = path.format(**vars(Ids.made(clinic, client_ref=name)))
         content = json.dumps(example)
         answer = clinic.request(method, path.replace("{key}", "trq-s"), content=content, headers=headers)
         assert answer.status_code in {200, 201}, (name, answer.text)

@@ -19,6 +19,8 @@ from app.storage.database import open_database
 from app.storage.migrate import current, downgrade, head, is_current, upgrade
 from app.storage.tables import metadata
 from app.storage.types import Document
+from tests.api.operations import Ids, call
+from tests.api.test_supervisors import team
 from tests.harness import ANSWERS, Clinic, Service, form, make_postgres_database
 from tests.usecases.histories import check_rebuild
 
@@ -67,6 +69,7 @@ def filled(own_url: str, portal: BlockingPortal, tmp_path: Path) -> str:
         clinic = service.clinic()
         fill(clinic)
         portal.call(lambda: _enable(service, clinic.organisation))
+        team(clinic, "North", members=("th-7",), supervisors=("sup",))
         counts = {name: count for name, count in clinic.counts().items() if count == 0}
         assert counts == {}
     return own_url
@@ -78,8 +81,11 @@ def fill(clinic: Clinic) -> None:
     corrected = clinic.correct(made[1]["id"], form(session_number=2, answers={**ANSWERS, "1": 1}))
     assert clinic.withdraw(corrected.json()["id"]).status_code == 201
     assert clinic.correct(made[2]["id"], form(session_number=4)).status_code == 201
-    other = clinic.recorded(form(session_number=1, client_ref="mrn-2", source={"system": "s", "id": "other"}))
-    assert clinic.post(form(client_ref="mrn-2", source={"system": "s", "id": "again"})).json()["id"] == other["id"]
+    about: dict[str, Any] = {"client_ref": "mrn-2", "reported": {"rupture": True}}
+    other = clinic.recorded(form(**about, source={"system": "s", "id": "other"}))
+    assert clinic.post(form(**about, source={"system": "s", "id": "again"})).json()["id"] == other["id"]
+    looked_at = "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements"
+    assert call(clinic, looked_at, Ids.of(other)).status_code == 201
 
 
 async def _enable(service: Service, organisation: Any) -> None:
