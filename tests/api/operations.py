@@ -69,6 +69,8 @@ MAKING = [*CHANGING, *(name for name in SCOPE_OF if name.endswith("/acknowledgem
 #: What a client's own key does not open: it is for those who treat and supervise.
 NOT_FOR_CLIENTS = [name for name in SCOPE_OF if name.endswith(("/stage", "/discrepancy")) or "/signals" in name]
 NOT_FOR_CLIENTS += ["PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule", "GET /v1/caseload"]
+#: What is the organisation's as a whole, and no bound key's.
+OF_THE_WHOLE = ["GET /v1/organisations/me/psychometrics"]
 
 
 @dataclass(frozen=True, kw_only=True)

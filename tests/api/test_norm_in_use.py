@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -47,8 +48,6 @@ NORM = Norm(
 
 def activate(clinic: Clinic, norm: Norm) -> None:
     """Put a norm in as the active one."""
-    import json
-
     row = {
         "organisation_id": clinic.organisation,
         "norm_id": UUID(norm.norm_id),

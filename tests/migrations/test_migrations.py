@@ -20,6 +20,7 @@ from app.storage.migrate import current, downgrade, head, is_current, upgrade
 from app.storage.tables import metadata
 from app.storage.types import Document
 from tests.api.operations import Ids, call
+from tests.api.test_norm_in_use import NORM, activate
 from tests.api.test_supervisors import team
 from tests.harness import ANSWERS, Clinic, Service, form, make_postgres_database
 from tests.usecases.histories import check_rebuild
@@ -70,6 +71,7 @@ def filled(own_url: str, portal: BlockingPortal, tmp_path: Path) -> str:
         fill(clinic)
         portal.call(lambda: _enable(service, clinic.organisation))
         team(clinic, "North", members=("th-7",), supervisors=("sup",))
+        activate(clinic, NORM)
         counts = {name: count for name, count in clinic.counts().items() if count == 0}
         assert counts == {}
     return own_url
