@@ -26,7 +26,7 @@ After = Annotated[
 Sequence = Annotated[int, Field(ge=0, le=_LAST)]
 
 
-class ChangeOut(Out):
+class HappenedOut(Out):
     """Something that happened, with the ids of what it happened to; null where there is none."""
 
     sequence: Sequence
@@ -65,7 +65,7 @@ class ChangesOut(Out):
         }
     )
 
-    items: Annotated[list[ChangeOut], Field(max_length=200)]
+    items: Annotated[list[HappenedOut], Field(max_length=200)]
     next_after: Sequence = Field(description="Send it as `after` the next time.")
     more: bool = Field(description="Whether there is more now: ask again at once, also when there are no items.")
 
@@ -90,8 +90,8 @@ async def get_changes(caller: ScoresReader, service: Service, after: After = Non
     return answer(ChangesOut(items=items, next_after=found.next_after, more=found.more))
 
 
-def _out(change: Change) -> ChangeOut:
-    return ChangeOut(
+def _out(change: Change) -> HappenedOut:
+    return HappenedOut(
         sequence=change.sequence,
         kind=change.kind,
         recorded_at=change.recorded_at,
