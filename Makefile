@@ -63,6 +63,7 @@ docs: $(READY) ## write docs/instruments.md from the definitions
 
 validation: $(READY) ## run the rules on simulated courses, fail when a gate is missed, and write docs/validation.md
 	@$(BIN)/alliance validate stages --report docs
+	@$(BIN)/alliance validate signals --report docs
 
 lock: $(READY) ## compile the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --extra dev --extra validation pyproject.toml -o requirements.lock

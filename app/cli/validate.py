@@ -15,6 +15,7 @@ from app.cli.output import AsJson, fail, print_json, print_table, say
 
 if TYPE_CHECKING:
     from app.validation.document import Document
+    from app.validation.signals import SignalCondition
     from app.validation.stages import StageCondition
 
 app = typer.Typer(help="Hold the rules against simulated courses.", no_args_is_help=True)
@@ -72,6 +73,65 @@ def stages(
     _finish(document, as_json=as_json, report=report)
 
 
+@app.command("signals")
+def signals(
+    *,
+    seed: Seed = SEED,
+    courses: Annotated[int, typer.Option(min=1, help="Courses for each condition.")] = 1500,
+    sd: Annotated[float | None, typer.Option(min=0.01, help="Median SD within a client.")] = None,
+    base: Annotated[float | None, typer.Option(min=1, max=5, help="Mean level of the clients.")] = None,
+    growth: Annotated[float | None, typer.Option(min=-1, max=1, help="Growth a session, up to the twelfth.")] = None,
+    carry: Annotated[float | None, typer.Option(min=0, max=0.99, help="Carry-over from session to session.")] = None,
+    missing: Annotated[float | None, typer.Option(min=0, max=0.9, help="Share of sessions without a form.")] = None,
+    mu0: Annotated[float | None, typer.Option(min=1, max=5, help="Mean level that the rules assume.")] = None,
+    s0: Annotated[float | None, typer.Option(min=0.01, help="SD within a client that the rules assume.")] = None,
+    as_json: AsJson = False,
+    report: Report = None,
+) -> None:
+    """Run the rules for signals on simulated courses, beside the rules of others.
+
+    Without options on series and assumptions, the five conditions of the science page are run. With any of them, one
+    condition is: the first one with what was given. It has to pass the gates like the others.
+    """
+    from app.validation.document import signal_document
+    from app.validation.gates import signal_gates
+    from app.validation.quiet import run_quiet
+    from app.validation.signals import CONDITIONS, run_signals
+
+    _check(report)
+    series = {"sd": sd, "base": base, "growth": growth, "carry": carry, "missing": missing}
+    assumed = {"mu0": mu0, "s0": s0}
+    given = _series_as_given(series, assumed)
+    conditions = CONDITIONS if given is None else (given,)
+    with _progress("Courses", 3 * courses * len(conditions), shown=not as_json) as told:
+        results = run_signals(seed=seed, clients=courses, conditions=conditions, told=told)
+        quiet = run_quiet(seed=seed, clients=courses, law=conditions[0].series, assumed=conditions[0].assumed)
+    document = signal_document(
+        results,
+        quiet,
+        signal_gates(results),
+        conditions=conditions,
+        seed=seed,
+        clients=courses,
+        command=_command("signals", {"seed": seed, "courses": courses} | series | assumed),
+    )
+    _finish(document, as_json=as_json, report=report)
+
+
+def _series_as_given(series: dict[str, Any], assumed: dict[str, Any]) -> SignalCondition | None:
+    from app.validation.charts import ASSUMED
+    from app.validation.series import SeriesLaw
+    from app.validation.signals import SignalCondition
+
+    series, assumed = _given(series), _given(assumed)
+    if not series and not assumed:
+        return None
+    law = {{"sd": "within"}.get(name, name): value for name, value in series.items()}
+    return SignalCondition(
+        name="as given", series=replace(SeriesLaw(), **law), assumed=replace(ASSUMED, **assumed), gated=True
+    )
+
+
 def _as_given(law: dict[str, Any], forms: dict[str, Any]) -> StageCondition | None:
     from app.validation.courses import CourseLaw, FormLaw
     from app.validation.stages import StageCondition
@@ -118,7 +178,8 @@ def _command(kind: str, options: dict[str, Any]) -> str:
 
 def _finish(document: Document, *, as_json: bool, report: Path | None) -> None:
     from app.validation.report import write_report
-    from app.validation.tables import gate_table, tables
+    from app.validation.signal_tables import tables
+    from app.validation.tables import gate_table
 
     if as_json:
         print_json(document)

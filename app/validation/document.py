@@ -7,9 +7,16 @@ from dataclasses import asdict
 from typing import Any
 
 from app import __version__
+from app.change import decline, low, rupture
+from app.change.decline import DECLINE
+from app.change.low import LOW
+from app.change.rupture import RUP_1
 from app.stages.model import MODEL, MODEL_VERSION
 from app.validation.courses import CourseLaw, FormLaw
-from app.validation.gates import Gate
+from app.validation.gates import MOST_FALSE, Gate
+from app.validation.quiet import Quiet
+from app.validation.series import SeriesLaw
+from app.validation.signals import SignalCondition, SignalResult
 from app.validation.stages import LEARNED_ON, StageCondition, StageResult
 
 Document = dict[str, Any]
@@ -64,6 +71,58 @@ def stage_document(
         "learned_on": LEARNED_ON,
         "generator": _plain(asdict(CourseLaw()) | asdict(FormLaw())),
         "results": found,
+    }
+
+
+def signal_document(
+    results: Sequence[SignalResult],
+    quiet: Quiet,
+    gates: Sequence[Gate],
+    *,
+    conditions: Sequence[SignalCondition],
+    seed: int,
+    clients: int,
+    command: str,
+) -> Document:
+    """Say what a run of the rules for signals found.
+
+    Parameters
+    ----------
+    results, quiet, gates
+        What was found of RUP-1 and its rivals, of DECLINE and LOW, and what had to be.
+    conditions
+        The laws of the conditions, in the order of the results.
+    seed, clients, command
+        How to get the same numbers again.
+
+    Returns
+    -------
+    dict
+        Plain data with numbers of six digits; no date and no machine.
+
+    References
+    ----------
+    Bookkeeping; no model.
+
+    Examples
+    --------
+    >>> nothing = Quiet(slides=(), lows=(), together=())
+    >>> told = signal_document([], nothing, [], conditions=[], seed=7, clients=10, command="alliance validate signals")
+    >>> told["kind"], told["rules"]["RUP-1"]["version"], told["passed"]
+    ('signals', '1', True)
+    """
+    found = [
+        _plain(asdict(result)) | {"law": changed(condition.series), "assumed": _plain(asdict(condition.assumed))}
+        for result, condition in zip(results, conditions, strict=True)
+    ]
+    rules: dict[str, Any] = {rupture.RULE: RUP_1, decline.RULE: DECLINE, low.RULE: LOW}
+    return heading("signals", gates, seed=seed, command=command) | {
+        "rules": {name: _plain(asdict(settings)) for name, settings in rules.items()},
+        "clients": clients,
+        "most_false": MOST_FALSE,
+        "generator": _plain(asdict(SeriesLaw())),
+        "results": found,
+        "quiet": _plain(asdict(quiet)),
     }
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.validation.signals import SignalResult
 from app.validation.stages import StageResult
+
+#: False prompts a session of RUP-1, watch or alert, in the gated conditions.
+MOST_FALSE = 0.07
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,5 +58,51 @@ def _stage_gates(result: StageResult) -> tuple[Gate, Gate]:
             name=f"{result.condition}: macro-F1",
             passed=ours.macro_f1 > theirs.macro_f1,
             says=f"{ours.macro_f1:.3f}, has to be above {theirs.macro_f1:.3f}",
+        ),
+    )
+
+
+def signal_gates(results: Sequence[SignalResult]) -> tuple[Gate, ...]:
+    """Ask of RUP-1 to be rarely wrong, and better than adjacent reliable change where that is as rarely wrong.
+
+    Parameters
+    ----------
+    results
+        What a run found. A condition that is not gated is reported and asks for nothing.
+
+    Returns
+    -------
+    tuple of Gate
+        Three for each gated condition: false prompts a session, dips and shifts found.
+
+    References
+    ----------
+    Design choice of this project, not validated.
+
+    Examples
+    --------
+    >>> signal_gates([])
+    ()
+    """
+    return tuple(gate for result in results if result.gated for gate in _signal_gates(result))
+
+
+def _signal_gates(result: SignalResult) -> tuple[Gate, ...]:
+    ours, theirs = result.rows[0], result.same_rate[0]
+    return (
+        Gate(
+            name=f"{result.condition}: false prompts a session",
+            passed=ours.false <= MOST_FALSE,
+            says=f"{ours.false:.3f}, at most {MOST_FALSE:.3f}",
+        ),
+        Gate(
+            name=f"{result.condition}: dips found",
+            passed=ours.dip > theirs.dip,
+            says=f"{ours.dip:.3f}, has to be above {theirs.dip:.3f} ({theirs.rule} at the same rate)",
+        ),
+        Gate(
+            name=f"{result.condition}: shifts found",
+            passed=ours.shift > theirs.shift,
+            says=f"{ours.shift:.3f}, has to be above {theirs.shift:.3f} ({theirs.rule} at the same rate)",
         ),
     )

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.validation.document import Document
-from app.validation.tables import gate_table, markdown, tables
+from app.validation.signal_tables import tables
+from app.validation.tables import gate_table, markdown
 
 _WORDS = Path(__file__).with_name("words")
 #: The order of the page.

@@ -25,6 +25,9 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 
+#: Rules that prompt for nothing at more sessions than this are in the tables only: nobody could live with them.
+_WIDEST = 0.3
+
 
 class PlotsUnavailable(AllianceError):
     """Matplotlib is not installed."""
@@ -122,5 +125,23 @@ def _stage_plots(document: Document) -> Iterator[tuple[str, bytes]]:
 
 
 def _signal_plots(document: Document) -> Iterator[tuple[str, bytes]]:
-    yield from ()
-    del document
+    for result in document["results"][:1]:
+        condition = result["condition"]
+        into = BytesIO()
+        title = f"Dips found at each strictness, simulated ({condition})"
+        with _axes(into, title=title, x="false prompts a session", y="dips found") as axes:
+            for line in result["roc"]:
+                axes.plot(*zip(*line["points"], strict=True), linewidth=1, label=line["rule"])
+            for row in (row for row in result["rows"] if row["false"] <= _WIDEST):
+                axes.plot([row["false"]], [row["dip"]], marker="o", markersize=4, linestyle="", label=row["rule"])
+            axes.set_xlim(0, _WIDEST)
+            axes.set_ylim(0, 1)
+        yield "signals-roc.svg", into.getvalue()
+        into = BytesIO()
+        title = f"Shifts found, simulated ({condition})"
+        with _axes(into, title=title, x="session of the shift", y="found by then") as axes:
+            for row in result["rows"]:
+                axes.plot(range(1, len(row["delays"]) + 1), row["delays"], marker="o", markersize=3, label=row["rule"])
+            axes.set_xticks(range(1, 5))
+            axes.set_ylim(0, 1)
+        yield "signals-delay.svg", into.getvalue()

@@ -104,31 +104,6 @@ def gate_table(document: Document) -> Table:
     )
 
 
-def tables(document: Document) -> tuple[Table, ...]:
-    """Lay out what a run found.
-
-    Parameters
-    ----------
-    document
-        What the run found, of either kind.
-
-    Returns
-    -------
-    tuple of Table
-        All but the gates.
-
-    References
-    ----------
-    Bookkeeping; no model.
-
-    Examples
-    --------
-    >>> len(tables({"kind": "stages", "results": []}))
-    2
-    """
-    return {"stages": stage_tables}[document["kind"]](document)
-
-
 def stage_tables(document: Document) -> tuple[Table, ...]:
     """Lay out what a run of the stage model found.
 

@@ -122,3 +122,64 @@ def test_without_matplotlib_a_report_is_refused_before_the_run(
     assert list(tmp_path.iterdir()) == []
     assert PlotsUnavailable.code == "plots_unavailable"
     assert bare.run("validate", "stages", "--courses", "5", "--json").err.count("matplotlib") == 0
+
+
+def test_signals_are_shown_beside_the_rules_of_others(bare: Shell) -> None:
+    """Tables for a person: each condition and rule, what a clinician lives with, DECLINE, LOW and gates."""
+    done = bare.run("validate", "signals", "--courses", "60")
+    said = plain(done.out)
+    for words in ("base 4.4 (ceiling)", "PCOMS", "What a clinician lives with", "DECLINE", "LOW", "All rules", "Gates"):
+        assert words in said
+    assert said.startswith("Simulated, seed 2026: no real client is in these numbers.")
+
+
+def test_series_and_assumptions_can_be_varied(bare: Shell) -> None:
+    """Any option makes one condition of what was given; JSON only, the same for a seed."""
+    run = (
+        "validate",
+        "signals",
+        "--courses",
+        "100",
+        "--sd",
+        "0.2",
+        "--base",
+        "4.0",
+        "--missing",
+        "0.1",
+        "--mu0",
+        "4.0",
+    )
+    told = bare.data(*run)
+    [result] = told["results"]
+    assert (result["condition"], result["gated"]) == ("as given", True)
+    assert result["law"] == {"base": 4.0, "within": 0.2, "missing": 0.1}
+    assert (result["assumed"]["mu0"], result["assumed"]["s0"]) == (4.0, 0.3)
+    assert told == bare.data(*run)
+    assert told["command"] == (
+        "alliance validate signals --seed 2026 --courses 100 --sd 0.2 --base 4.0 --missing 0.1 --mu0 4.0"
+    )
+
+
+def test_signals_miss_their_gate_where_the_spread_is_taken_for_small(bare: Shell) -> None:
+    """An SD of .6 where .1 is assumed makes far more than 7 % of sessions prompt, and the command fails."""
+    done = bare.run("validate", "signals", "--courses", "60", "--sd", "0.6", "--s0", "0.1", "--json")
+    assert done.code == 1
+    document = read(done.out)
+    assert document["passed"] is False
+    assert not document["gates"][0]["passed"]
+    assert "as given: false prompts a session" in plain(done.err)
+
+
+def test_a_report_of_signals_has_its_two_plots(bare: Shell, tmp_path: Path) -> None:
+    """Sensitivity against false prompts, and delay; the page has the section of this run only."""
+    pytest.importorskip("matplotlib")
+    done = bare.run("validate", "signals", "--courses", "100", "--sd", "0.28", "--report", str(tmp_path), "--json")
+    assert done.code == 0
+    assert sorted(file.name for file in (tmp_path / "validation").iterdir()) == [
+        "signals-delay.svg",
+        "signals-roc.svg",
+        "signals.json",
+    ]
+    page = (tmp_path / "validation.md").read_text("utf-8")
+    assert "## Signals" in page
+    assert "## Stages" not in page
