@@ -25,7 +25,7 @@ Forms = Annotated[int, Field(ge=0, le=2_000_000_000)]
 WhyNot = Reason | None
 
 
-class IntervalOut(Out):
+class ConfidenceOut(Out):
     """A confidence interval."""
 
     low: Rounded
@@ -39,7 +39,7 @@ class ComponentQualityOut(Out):
     component: Key
     items: Annotated[int, Field(ge=0, le=200)]
     alpha: Rounded | None
-    alpha_interval: IntervalOut | None = Field(description="Feldt's interval.")
+    alpha_interval: ConfidenceOut | None = Field(description="Feldt's interval.")
     alpha_reason: WhyNot
     omega: Rounded | None = Field(description="Of a one-factor model; null below 50 forms.")
     omega_reason: WhyNot
@@ -126,7 +126,7 @@ def _component_out(part: ComponentQuality) -> ComponentQualityOut:
         alpha=part.alpha.value if isinstance(part.alpha, Alpha) else None,
         alpha_interval=None
         if interval is None
-        else IntervalOut(low=interval.low, high=interval.high, confidence=interval.confidence),
+        else ConfidenceOut(low=interval.low, high=interval.high, confidence=interval.confidence),
         alpha_reason=_reason(part.alpha),
         omega=part.omega if isinstance(part.omega, float) else None,
         omega_reason=_reason(part.omega),
