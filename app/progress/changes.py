@@ -47,6 +47,8 @@ TO_CLIENTS: Final[frozenset[str]] = frozenset(
 )
 #: How many events of the organisation one request of a bound key goes through: most are about others.
 LOOKED_AT: Final = 1000
+#: How many portions are sealed at most to find the end; what is older than that is told once more.
+BACKLOG: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,7 @@ async def changes(runtime: Runtime, caller: Caller, *, after: int | None, limit:
     """
     organisation = caller.organisation
     if after is None:
-        last = await runtime.database.read(lambda c: last_sequence(c, organisation=organisation))
-        return Changes(items=(), next_after=last, more=False)
+        return Changes(items=(), next_after=await _end(runtime, organisation=organisation), more=False)
     size = limit if caller.is_unbound else LOOKED_AT
 
     def work(connection: Connection) -> tuple[Changes, bool]:
@@ -94,6 +95,22 @@ async def changes(runtime: Runtime, caller: Caller, *, after: int | None, limit:
         await runtime.database.write(lambda c: seal(c, organisation=organisation))
         found, is_behind = await runtime.database.read(work)
     return found
+
+
+async def _end(runtime: Runtime, *, organisation: UUID) -> int:
+    """Return the last number there is, once what is committed has one; of a long backlog only a part is waited for."""
+
+    def work(connection: Connection) -> tuple[int, bool]:
+        last = last_sequence(connection, organisation=organisation)
+        return last, is_all_sealed(connection, organisation=organisation)
+
+    last, is_end = await runtime.database.read(work)
+    for _ in range(BACKLOG):
+        if is_end:
+            break
+        await runtime.database.write(lambda c: seal(c, organisation=organisation))
+        last, is_end = await runtime.database.read(work)
+    return last
 
 
 def _part(
