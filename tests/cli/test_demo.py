@@ -45,7 +45,7 @@ def test_the_demo_runs_to_its_end(scratch: Shell) -> None:
     assert "forms posted through the public API for 20 clients" in text
     assert "6 were sent twice and got their first answer again (replayed)" in text
     assert "1 had too many gaps: the total is not scored, which is not 0" in text
-    for said in ("Invented data", "not validated", "prompts for a conversation", "nothing here is an alert"):
+    for said in ("Invented data", "not validated", "prompts for a conversation", "no more than a watch is reported"):
         assert said in text
     assert "uncertain" in text
     assert "working on solutions" in text

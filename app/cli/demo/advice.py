@@ -22,26 +22,25 @@ def print_advice(console: Console, advice: list[dict[str, Any]]) -> None:
         lines = [
             f"Because {' and '.join(_because(reason) for reason in one['because'])}.",
             f"Evidence: {one['evidence']}. {one['source']}",
-            f"Look again after {_sessions(one['review_after_sessions'])}.",
+            f"Look again after {sessions(one['review_after_sessions'])}.",
         ]
         console.print(Padding("\n".join(lines), (0, 0, 1, 2), style="dim"), markup=False)
 
 
-def print_along_the_way(console: Console, last_of_each_session: list[Answered]) -> None:
-    """Print what was suggested when, sessions with the same suggestions together."""
+def print_along_the_way(console: Console, told: list[Answered]) -> None:
+    """Print what was suggested when, over both raters' forms; sessions with the same suggestions together."""
     table = new_table(("After session", "left"), ("Suggested then", "left"))
-    for titles, run in groupby(last_of_each_session, key=_titles):
-        numbers = [one.session for one in run]
+    suggested: dict[int, list[str]] = {}
+    for one in told:
+        suggested.setdefault(one.session, []).extend(advice["title"] for advice in one.answer["recommendations"])
+    for titles, run in groupby(suggested, key=lambda session: tuple(dict.fromkeys(suggested[session]))):
+        numbers = list(run)
         table.add_row(
             str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}",
             "; ".join(titles) or "nothing: the stage was uncertain",
         )
     console.print(table)
     console.print()
-
-
-def _titles(one: Answered) -> tuple[str, ...]:
-    return tuple(advice["title"] for advice in one.answer["recommendations"])
 
 
 def _because(reason: dict[str, Any]) -> str:
@@ -70,5 +69,6 @@ def _raised(rule: str, value: float | None, threshold: float | None) -> str:
     return f"a signal is open: {kind} (rule {rule}, opened with {value:.2f}, at or beyond {threshold:.2f})"
 
 
-def _sessions(number: int) -> str:
+def sessions(number: int) -> str:
+    """Write a number of sessions."""
     return "1 session" if number == 1 else f"{number} sessions"

@@ -119,7 +119,7 @@ def _explain(console: Console, rows: list[Row], *, wide: bool) -> None:
     note(
         console,
         "Order: a last form without a total first, then the lowest last total. It is an order to read in; no line is "
-        "drawn anywhere, and nothing here is an alert: warning signals are not computed yet.\n"
+        "drawn anywhere. What is a signal stands below.\n"
         "Change is in points of the scale from 1 to 5. There is no norm for this measure, so nobody can say whether a "
         "change is more than noise. POMP: percent of the maximum possible.\n"
         "Client and therapist stand side by side, about the same session (-: no form), and are never averaged. "

@@ -67,11 +67,14 @@ def _run(service: DemoService, seed: int) -> str:
 def _post_and_show(http: httpx.Client, seed: int) -> str:
     from datetime import UTC, datetime
 
+    from app.cli.demo.attention import show_attention
     from app.cli.demo.caseload import read_caseload, show_caseload
     from app.cli.demo.courses import STORY
+    from app.cli.demo.dyad import show_dyad
     from app.cli.demo.forms import client_name, forms
     from app.cli.demo.others import show_others
     from app.cli.demo.post import post_all
+    from app.cli.demo.stories import show_stories
     from app.cli.demo.story import show_story
     from app.cli.demo.words import open_console
 
@@ -79,6 +82,9 @@ def _post_and_show(http: httpx.Client, seed: int) -> str:
     console = open_console()
     _show_counts(console, posted)
     show_caseload(console, read_caseload(http, posted))
+    show_attention(console, http, posted)
+    show_stories(console, http, posted)
+    show_dyad(console, http, posted)
     show_story(console, http, posted)
     show_others(console, http, posted)
     return str(posted.last(client_name(STORY), "trq-s").answer["client_id"])

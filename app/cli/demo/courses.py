@@ -36,6 +36,7 @@ class Course:
     channel: Literal["in_person", "video"] = "in_person"
     own: tuple[int, ...] = ()  # the client's sums, 8 to 40
     theirs: tuple[int, ...] = ()  # the therapist's
+    acknowledged: Mapping[int, str] = field(default_factory=dict)  # session -> why its signal needs no more
 
 
 #: The client whose story is told in full: a dip, its repair, and a planned ending.
@@ -50,9 +51,12 @@ TOO_MANY_GAPS = 14
 
 #: Client 1 is the first one. Nobody here exists.
 COURSES: tuple[Course, ...] = (
-    Course(sessions=8, level=4.2, own=(34, 33, 34, 33, 35, 29, 34, 34)),
+    Course(sessions=8, level=4.2, own=(34, 33, 34, 33, 35, 29, 34, 34), acknowledged={6: "false_alarm"}),
     Course(sessions=11, level=3.6, slope=0.08, planned=16, moves=(3, 7, 99)),
-    Course(sessions=9, level=4.1, own=(32, 33, 32, 34, 33, 25, 29, 33, 34), moves=(3, 8, 99)),
+    Course(
+        sessions=9, level=4.1, own=(32, 33, 32, 34, 33, 25, 29, 33, 34), acknowledged={6: "talked_about_it"},
+        moves=(3, 8, 99),
+    ),
     Course(sessions=1, level=4.0),
     Course(sessions=4, level=2.6, own=(22, 20, 21, 20), therapist_gap=0.6, moves=(4, 99, 99)),
     Course(

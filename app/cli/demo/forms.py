@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
@@ -18,12 +18,16 @@ _GOAL_ITEMS = {"4", "6", "8", "11"}  # of wai-sr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """One form with the key it is posted under, and whether its sender asks again."""
+    """One form with the key it is posted under, and whether its sender asks again.
+
+    `acknowledge` is the reason with which the therapist acknowledges the signals that the form opens.
+    """
 
     client: str
     key: str
     form: dict[str, Any]
     twice: bool = False
+    acknowledge: str | None = None
 
 
 def client_name(number: int) -> str:
@@ -38,9 +42,7 @@ def forms(seed: int, *, today: date) -> list[Sending]:
         made += _Client(number, course, Random(f"{seed}/{number}"), today).sendings()  # noqa: S311 - invented data
     made.sort(key=lambda sending: str(sending.form["completed_at"]))
     again = set(Random(seed).sample(range(len(made)), SENT_TWICE))  # noqa: S311 - the same
-    return [
-        Sending(client=one.client, key=one.key, form=one.form, twice=index in again) for index, one in enumerate(made)
-    ]
+    return [replace(one, twice=index in again) for index, one in enumerate(made)]
 
 
 class _Client:
@@ -77,7 +79,8 @@ class _Client:
             "channel": self._course.channel,
             **part,
         }
-        return Sending(client=name, key=f"{name}/{session}/{part['instrument']}", form=form)
+        seen = self._course.acknowledged.get(session) if part["rater"] == "client" else None
+        return Sending(client=name, key=f"{name}/{session}/{part['instrument']}", form=form, acknowledge=seen)
 
     def _own(self, session: int) -> dict[str, Any]:
         course = self._course

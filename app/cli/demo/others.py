@@ -38,7 +38,7 @@ def _show_longer_form(console: Console, posted: Posted, client: str) -> None:
         )
     console.print(table)
     console.print()
-    named = [one for one in last.answer["recommendations"] if one["because"][0]["component"] is not None]
+    named = [one for one in last.answer["recommendations"] if one["because"][0]["rule"].startswith("component.")]
     print_advice(console, named)
     if not named:
         console.print("No part lies far enough below the others to be named.")

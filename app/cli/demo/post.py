@@ -28,6 +28,11 @@ class Answered:
         """The number of the session."""
         return int(self.form["session_number"])
 
+    @property
+    def opened(self) -> list[dict[str, Any]]:
+        """The signals that the form opened."""
+        return [one for one in self.answer["signals"] if one["submission_id"] == self.answer["id"]]
+
     def score(self, component: str = "total") -> dict[str, Any]:
         """One component's score as answered."""
         return next(score for score in self.answer["scores"] if score["component"] == component)
@@ -82,12 +87,27 @@ def post_all(http: httpx.Client, sendings: Sequence[Sending]) -> Posted:
             if "idempotent-replayed" not in again.headers or again.content != response.content:
                 raise Refused("a form that was sent twice did not get its first answer again")
             posted.replayed += 1
-        posted.clients.setdefault(sending.client, []).append(Answered(form=sending.form, answer=response.json()))
+        answered = Answered(form=sending.form, answer=response.json())
+        posted.clients.setdefault(sending.client, []).append(answered)
+        if sending.acknowledge is not None:
+            _acknowledge(http, answered, reason=sending.acknowledge)
     return posted
 
 
 def _post(http: httpx.Client, sending: Sending) -> httpx.Response:
     return call(http, "POST", "/v1/submissions", json=sending.form, headers={"Idempotency-Key": sending.key})
+
+
+def _acknowledge(http: httpx.Client, answered: Answered, *, reason: str) -> None:
+    """Say of the signals that a form has opened that its therapist looked at them, and why they need no more."""
+    for signal in answered.opened:
+        call(
+            http,
+            "POST",
+            f"/v1/clients/{answered.answer['client_id']}/signals/{signal['id']}/acknowledgements",
+            json={"acting": answered.form["therapist_ref"], "reason": reason},
+            headers={"Idempotency-Key": f"seen/{signal['id']}"},
+        )
 
 
 def _code(response: httpx.Response) -> str:

@@ -13,7 +13,14 @@ from pathlib import Path
 
 _PATIENCE = 30.0
 _LAST_LINES = 12
-_SCOPES = ["instruments:read", "submissions:write", "submissions:read", "scores:read"]
+_SCOPES = [
+    "instruments:read",
+    "submissions:write",
+    "submissions:read",
+    "scores:read",
+    "signals:write",
+    "caseload:read",
+]
 
 
 class ServiceFailed(Exception):

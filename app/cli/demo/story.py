@@ -31,8 +31,7 @@ def show_story(console: Console, http: httpx.Client, posted: Posted) -> None:
     _show_sessions(console, told)
     _show_stage(console, detail)
     heading(console, "What could be talked about: prompts for a conversation, not a diagnosis")
-    latest = {one.session: one for one in told}
-    print_along_the_way(console, list(latest.values())[:-1])
+    print_along_the_way(console, [one for one in told if one.session < told[-1].session])
     console.print(f"After session {told[-1].session}:\n")
     print_advice(console, told[-1].answer["recommendations"])
     last = posted.last(client, "trq-s")
@@ -62,7 +61,7 @@ def _show_sessions(console: Console, told: list[Answered]) -> None:
         "About: how much of the session was getting to know each other (k), understanding the problem (p), finding "
         "ways forward (w), and looking back to end (e), each 1 to 5 as the client answered (-: not answered).\n"
         "The stage follows from these answers, from time, and from a reported rupture or ending, never from how high "
-        "the totals are. Advice on repairing a rupture does not exist yet.",
+        "the totals are. A reported rupture is a signal, with advice on its repair while it is open.",
     )
 
 
