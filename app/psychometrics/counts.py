@@ -234,8 +234,8 @@ def count_forms(layout: Layout, forms: Sequence[CompleteForm]) -> Counts:
     >>> two.sums, two.product(0, 1), two.values
     ((4, 4), 8, ((1, 0, 1), (0, 2, 0)))
     """
-    if not forms:
-        return no_counts(layout)
+    if len(forms) <= 1:  # a lone form is quicker by itself
+        return _one(layout, forms[0]) if forms else no_counts(layout)
     matrix = np.array(forms, dtype=np.int64)
     if matrix.shape != (len(forms), layout.items):
         raise ValueError("a form has one number for each item")

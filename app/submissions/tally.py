@@ -21,6 +21,9 @@ from app.psychometrics.counts import NO_SERIES, CompleteForm, Counts, complete_f
 from app.storage.documents import to_json
 from app.storage.statistics_tables import series_statistics, statistics
 
+#: What makes a row of each table one's own, the organisation first.
+_NAMES = {table.name: [key.name for key in table.primary_key.columns] for table in (statistics, series_statistics)}
+
 #: An instrument version and a rater; for a series with its episode before.
 _Key = tuple[Any, ...]
 
@@ -91,7 +94,7 @@ def keep_count(connection: Connection, moved: Iterable[Moved], *, organisation: 
         connection.execute(_ADD_BOTH, sent)
         return
     for row in rows.statistics:
-        there = connection.execute(_COUNTS, {f"of_{name}": row[name] for name in _names(statistics)}).scalar()
+        there = connection.execute(_COUNTS, {f"of_{name}": row[name] for name in _NAMES["statistics"]}).scalar()
         connection.execute(_PUT, row if there is None else row | {"counts": list(map(add, there, row["counts"]))})
     if rows.series:
         connection.execute(_ADD_SERIES, rows.series)
@@ -117,17 +120,13 @@ def _series_change(group: _Group) -> dict[str, int]:
     return {"forms": counts.forms, "total": counts.total, "squares": counts.squares}
 
 
-def _names(table: Table) -> list[str]:
-    return [column.name for column in table.primary_key.columns]
-
-
 def _named(table: Table, key: _Key, *, organisation: UUID) -> Mapping[str, Any]:
-    return dict(zip(_names(table), (organisation, *key), strict=True))
+    return dict(zip(_NAMES[table.name], (organisation, *key), strict=True))
 
 
 def _adding(table: Table, changes: str) -> str:
     """Spell for PostgreSQL: add rows of JSON to those that are there."""
-    names, keys = ", ".join(column.name for column in table.columns), ", ".join(_names(table))
+    names, keys = ", ".join(column.name for column in table.columns), ", ".join(_NAMES[table.name])
     return (
         f"INSERT INTO {table.name} ({names}) SELECT {names} "  # noqa: S608 - our own names
         f"FROM json_populate_recordset(NULL::{table.name}, CAST(:{table.name} AS json)) ORDER BY {keys} "
@@ -171,7 +170,7 @@ _SUMS = ("forms", "total", "squares")
 _ADD_BOTH = _add_both()
 _COUNTS = select(statistics.c.counts).where(
     statistics.c.organisation_id == bindparam("of_organisation_id"),
-    *(statistics.c[name] == bindparam(f"of_{name}") for name in _names(statistics)[1:]),
+    *(statistics.c[name] == bindparam(f"of_{name}") for name in _NAMES["statistics"][1:]),
 )
 _PUT = _put()
 _ADD_SERIES = _add_series()
