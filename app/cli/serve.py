@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import AsJson, fail, print_json, read_settings, say
+from app.cli.output import AsJson, fail, print_json, read_catalog, read_settings, say
 from app.errors import AllianceError
 
 if TYPE_CHECKING:
+    from app.instruments.catalog import Catalog
     from app.settings import Settings
 
 
@@ -20,9 +21,11 @@ def migrate(as_json: AsJson = False) -> None:
 
     from app.storage.migrate import head, upgrade
 
-    settings = read_settings()
+    settings, catalog = read_settings(), read_catalog()
+    url = settings.migration_database_url or settings.database_url
     try:
-        upgrade(settings.migration_database_url or settings.database_url)
+        upgrade(url)
+        asyncio.run(_count_what_is_there(url, catalog))
     except AllianceError as error:
         raise fail(str(error)) from None
     except (OSError, SQLAlchemyError) as error:
@@ -31,6 +34,18 @@ def migrate(as_json: AsJson = False) -> None:
         print_json({"revision": head()})
         return
     say(f"The database is at {head()}.")
+
+
+async def _count_what_is_there(url: str, catalog: Catalog) -> None:
+    """Count the forms that were stored before intake kept count."""
+    from app.storage.database import open_database
+    from app.submissions.recount import recount
+
+    database = open_database(url)
+    try:
+        await recount(database, catalog)
+    finally:
+        await database.close()
 
 
 def serve(

@@ -32,7 +32,7 @@ async def estimate(runtime: Runtime, *, organisation: UUID, instrument: str, rat
     """Estimate a norm from the organisation's own forms of the newest version; it is not active yet."""
 
     def work(connection: Connection) -> OwnNorm:
-        _check(connection, organisation)
+        _check(connection, organisation=organisation)
         version = runtime.catalog.latest(instrument).version
         found = [
             one
@@ -45,9 +45,9 @@ async def estimate(runtime: Runtime, *, organisation: UUID, instrument: str, rat
                 f"{instrument} {version} by the {rater} has complete forms of {clients} clients; "
                 f"a norm needs {LEAST_CLIENTS}"
             )
-        norm = _norm(runtime, found[0], number=_next_number(connection, found[0], organisation))
+        norm = _norm(runtime, found[0], number=_next_number(connection, found[0], organisation=organisation))
         insert_norm(connection, norm, organisation=organisation, estimated_at=runtime.now())
-        _log(connection, runtime, "norm.estimated", norm.norm_id, organisation)
+        _log(connection, runtime, "norm.estimated", norm.norm_id, organisation=organisation)
         return OwnNorm(norm=norm, active=False)
 
     return await runtime.database.write(work)
@@ -66,7 +66,9 @@ async def switch(runtime: Runtime, *, organisation: UUID, norm_id: UUID, on: boo
                 set_active(connection, row.norm_id, organisation=organisation, active=False)
         if on:
             set_active(connection, norm_id, organisation=organisation, active=True)
-        _log(connection, runtime, "norm.activated" if on else "norm.deactivated", str(norm_id), organisation)
+        _log(
+            connection, runtime, "norm.activated" if on else "norm.deactivated", str(norm_id), organisation=organisation
+        )
         return OwnNorm(norm=from_document(chosen.norm, Norm), active=on)
 
     return await runtime.database.write(work)
@@ -76,14 +78,14 @@ async def own_norms(runtime: Runtime, *, organisation: UUID) -> list[OwnNorm]:
     """List an organisation's norms."""
 
     def work(connection: Connection) -> list[OwnNorm]:
-        _check(connection, organisation)
+        _check(connection, organisation=organisation)
         rows = list_norms(connection, organisation=organisation)
         return [OwnNorm(norm=from_document(row.norm, Norm), active=row.active) for row in rows]
 
     return await runtime.database.read(work)
 
 
-def _check(connection: Connection, organisation: UUID) -> None:
+def _check(connection: Connection, *, organisation: UUID) -> None:
     if not has_organisation(connection, organisation=organisation):
         raise NotFound
 
@@ -92,7 +94,7 @@ def _place(row: AnyRow) -> tuple[str, str, str]:
     return (row.instrument, row.instrument_version, row.rater)
 
 
-def _next_number(connection: Connection, found: OwnData, organisation: UUID) -> int:
+def _next_number(connection: Connection, found: OwnData, *, organisation: UUID) -> int:
     place = (found.instrument.key, found.instrument.version, found.rater)
     return 1 + sum(_place(row) == place for row in list_norms(connection, organisation=organisation))
 
@@ -117,7 +119,7 @@ def _norm(runtime: Runtime, found: OwnData, *, number: int) -> Norm:
     )
 
 
-def _log(connection: Connection, runtime: Runtime, kind: Kind, norm_id: str, organisation: UUID) -> None:
+def _log(connection: Connection, runtime: Runtime, kind: Kind, norm_id: str, *, organisation: UUID) -> None:
     event = Event(
         event_id=runtime.new_id(),
         kind=kind,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -51,7 +52,8 @@ async def psychometrics(runtime: Runtime, caller: Caller) -> list[InstrumentQual
     def work(connection: Connection) -> list[OwnData]:
         return read_own_data(connection, runtime.catalog, organisation=caller.organisation)
 
-    return [_quality(one) for one in await runtime.database.read(work)]
+    found = await runtime.database.read(work)
+    return await to_thread(lambda: [_quality(one) for one in found])  # others need not wait while it counts
 
 
 def _quality(found: OwnData) -> InstrumentQuality:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from sqlalchemy import select
+from sqlalchemy import Connection, delete, select
 
 from app.storage.statistics_tables import series_statistics, statistics
+from app.submissions.recount import recount
 from tests.harness import ANSWERS, Clinic, Service, form, therapists_form
 from tests.usecases.counting import check_statistics, kept
 from tests.usecases.histories import Step, arrivals, histories, play
@@ -98,3 +99,29 @@ def test_series_are_counted_by_episode(clinic: Clinic) -> None:
     of_each = select(series_statistics).where(series_statistics.c.organisation_id == clinic.organisation)
     [row] = clinic.service.read(lambda c: c.execute(of_each).all())
     assert (row.forms, row.total, row.squares) == (2, 66, 2 * 33 * 33)
+
+
+def test_forms_of_before_are_counted_once(clinic: Clinic) -> None:
+    """Forms stored before there were counts are counted by the migration; corrections and withdrawals build on that."""
+    made = [clinic.recorded(form(session_number=n)) for n in (1, 2, 3)]
+    clinic.recorded(therapists_form())
+    clinic.recorded(form(session_number=4, answers={**ANSWERS, "7": None}))
+    runtime = clinic.service.runtime
+    forget(clinic)
+    assert clinic.service.portal.call(recount, runtime.database, runtime.catalog) >= 1
+    assert rows(clinic)["trq-s"][0] == 3
+    check(clinic)
+    assert clinic.service.portal.call(recount, runtime.database, runtime.catalog) == 0
+    assert clinic.withdraw(made[0]["id"]).status_code == 201
+    assert clinic.correct(made[1]["id"], form(session_number=2, answers={**ANSWERS, "1": 1})).status_code == 201
+    check(clinic)
+
+
+def forget(clinic: Clinic) -> None:
+    """Leave an organisation's forms as they were before there were counts."""
+
+    def work(connection: Connection) -> None:
+        for table in (statistics, series_statistics):
+            connection.execute(delete(table).where(table.c.organisation_id == clinic.organisation))
+
+    clinic.service.portal.call(clinic.service.runtime.database.write, work)
