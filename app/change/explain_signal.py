@@ -148,9 +148,10 @@ def _ending(signal: Signal) -> Iterator[Step]:
                 "of the sessions without a rupture prompted like this or more strongly."
             )
         yield told_as("reported", says, rate)
-    if signal.closed_session is not None:
-        says = f"Session {signal.closed_session}: {signal.state}. {_why_closed(signal)}"
-        yield told_as("closed", says, float(signal.latency or 0))
+    if not signal.is_open:
+        when = "Since then" if signal.closed_session is None else f"Session {signal.closed_session}"
+        latency = None if signal.latency is None else float(signal.latency)
+        yield told_as("closed", f"{when}: {signal.state}. {_why_closed(signal)}", latency)
 
 
 def _why_closed(signal: Signal) -> str:

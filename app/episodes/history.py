@@ -80,16 +80,22 @@ def read_scores(
 
 def read_state(connection: Connection, catalog: Catalog, episode: AnyRow, *, organisation: UUID) -> CourseState | None:
     """Return what is kept of an episode, made from its forms where nothing is; None without any form."""
-    if episode.course is not None:
-        return state_from(episode.course)
+    kept = state_from(episode.course)
+    if kept is not None:
+        return kept
     forms = read_forms(connection, catalog, organisation=organisation, episode_id=episode.episode_id)
     found = read_scores(connection, [form.submission_id for form in forms], organisation=organisation)
     return rebuild(with_scores(forms, found))[0]
 
 
-def state_from(document: str) -> CourseState:
-    """Read what is kept of an episode from the text of its document."""
-    return _STATES.decode(document)
+def state_from(document: str | None) -> CourseState | None:
+    """Read what is kept of an episode from the text of its document; None where other code wrote it."""
+    if document is None:
+        return None
+    try:
+        return _STATES.decode(document)
+    except msgspec.ValidationError:
+        return None
 
 
 def with_scores(forms: Iterable[CourseForm], found: dict[UUID, tuple[StoredScore, ...]]) -> list[CourseForm]:

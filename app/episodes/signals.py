@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, and_, bindparam, case, insert, null, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.change.signal import Signal
+from app.change.signal import Signal, State
 from app.episodes.course import CourseForm
 from app.episodes.identify import Episode
 from app.storage.dialects import in_both
@@ -24,19 +24,40 @@ from app.storage.types import AnyRow
 class SignalNews:
     """A signal that is new, or otherwise than before: the series it is of, and the form that brought it.
 
-    `because_of` is None where the episode was looked at anew: then the change of the episode is the reason.
+    `because_of` is None where the episode was looked at anew: then the change of the episode is the reason. `was` is
+    the state that is stored, None for a new one.
     """
 
     signal: Signal
     instrument: str
     rater: str
     because_of: UUID | None
+    was: State | None
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states it came into: a new one that is over already was open too."""
+        return ("open", self.signal.state) if self.was is None and not self.signal.is_open else (self.signal.state,)
+
+    @property
+    def happened(self) -> tuple[Literal["signal.opened", "signal.closed"], ...]:
+        """What is to be told of it: that it opened, that it closed, or nothing where it goes on otherwise."""
+        opened: tuple[Literal["signal.opened"], ...] = ("signal.opened",) if self.was is None else ()
+        if self.signal.is_open:
+            return opened if self.was in {None, "open"} else ("signal.opened",)
+        return (*opened, "signal.closed") if self.was in {None, "open"} else ()
 
 
 def news_at(form: CourseForm, told: Iterable[Signal]) -> list[SignalNews]:
     """Pick from what is told at a form the signals that it opened or closed."""
     return [
-        SignalNews(signal=one, instrument=form.instrument.key, rater=form.rater, because_of=form.submission_id)
+        SignalNews(
+            signal=one,
+            instrument=form.instrument.key,
+            rater=form.rater,
+            because_of=form.submission_id,
+            was=None if one.submission_id == form.submission_id else "open",
+        )
         for one in told
         if one.submission_id == form.submission_id or not one.is_open
     ]
@@ -45,12 +66,17 @@ def news_at(form: CourseForm, told: Iterable[Signal]) -> list[SignalNews]:
 def news_against(before: Mapping[UUID, SignalNews], now: Mapping[UUID, SignalNews]) -> list[SignalNews]:
     """Compare all signals of an episode with those that are stored; one that lost its ground is retracted."""
     found = [
-        replace(one, because_of=None)
+        replace(one, because_of=None, was=before[signal_id].signal.state if signal_id in before else None)
         for signal_id, one in now.items()
         if signal_id not in before or before[signal_id].signal != one.signal
     ]
     gone = [
-        replace(one, signal=replace(one.signal, state="retracted", closed_session=None), because_of=None)
+        replace(
+            one,
+            signal=replace(one.signal, state="retracted", closed_session=None),
+            because_of=None,
+            was=one.signal.state,
+        )
         for signal_id, one in before.items()
         if signal_id not in now and one.signal.state != "retracted"
     ]
@@ -78,7 +104,7 @@ def stored_signals(connection: Connection, *, organisation: UUID, episode_id: UU
     """Read what is stored of an episode's signals, to compare with."""
     return {
         row.signal_id: SignalNews(
-            signal=signal_of(row), instrument=row.instrument, rater=row.rater, because_of=row.submission_id
+            signal=signal_of(row), instrument=row.instrument, rater=row.rater, because_of=row.submission_id, was=None
         )
         for row in read_signals(connection, organisation=organisation, episode_id=episode_id)
     }
@@ -86,12 +112,18 @@ def stored_signals(connection: Connection, *, organisation: UUID, episode_id: UU
 
 _NOW = ("level", "state", "closed_session", "detail", "changed_at")
 _KEY = ("organisation_id", "episode_id", "signal_id")
-_UPSERTS = {
-    name: (made := dialect.insert(signals)).on_conflict_do_update(
-        index_elements=_KEY, set_={column: made.excluded[column] for column in _NOW}
-    )
-    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
-}
+
+
+def _upsert(dialect: Any) -> Any:
+    """Put a signal in its place. Who looked at a watch has not seen the alert it became, nor what came back."""
+    made = dialect.insert(signals)
+    unseen = and_(signals.c.level == "watch", made.excluded.level == "alert") | (signals.c.state == "retracted")
+    now = {column: made.excluded[column] for column in _NOW}
+    now["acknowledged_at"] = case((unseen, null()), else_=signals.c.acknowledged_at)
+    return made.on_conflict_do_update(index_elements=_KEY, set_=now)
+
+
+_UPSERTS = {"postgresql": _upsert(postgresql), "sqlite": _upsert(sqlite)}
 
 
 def write_signals(
@@ -111,7 +143,11 @@ def write_signals(
     )
     connection.execute(
         insert(signal_changes),
-        [_change_row(news, organisation=organisation, change_id=new_id(), now=now) for _, news in found],
+        [
+            _change_row(news, state, organisation=organisation, change_id=new_id(), now=now)
+            for _, news in found
+            for state in news.states
+        ],
     )
 
 
@@ -138,13 +174,15 @@ def _signal_row(episode: Episode, news: SignalNews, *, organisation: UUID, now: 
     }
 
 
-def _change_row(news: SignalNews, *, organisation: UUID, change_id: UUID, now: datetime) -> dict[str, Any]:
+def _change_row(
+    news: SignalNews, state: State, *, organisation: UUID, change_id: UUID, now: datetime
+) -> dict[str, Any]:
     return {
         "organisation_id": organisation,
         "change_id": change_id,
         "signal_id": news.signal.signal_id,
-        "state": news.signal.state,
-        "closed_session": news.signal.closed_session,
+        "state": state,
+        "closed_session": None if state == "open" else news.signal.closed_session,
         "level": news.signal.level,
         "because_of": news.because_of,
         "changed_at": now,

@@ -60,8 +60,9 @@ async def _list_episodes(runtime: Runtime, client_ids: Sequence[UUID], *, organi
 
 async def find_state(runtime: Runtime, caller: Caller, episode: AnyRow) -> CourseState | None:
     """Return what is kept of an episode; None while no form of it counts."""
-    if episode.course is not None:
-        return state_from(episode.course)
+    kept = state_from(episode.course)
+    if kept is not None:
+        return kept
     return await runtime.database.read(
         lambda c: read_state(c, runtime.catalog, episode, organisation=caller.organisation)
     )

@@ -42,10 +42,11 @@ class LivingSignal:
     signal: Signal
     instrument: str
     rater: str
+    is_seen: bool
     acknowledgements: tuple[Acknowledgement, ...]
     history: tuple[Turn, ...]
 
     @property
     def standing(self) -> Standing:
         """Where it stands: open ones that somebody looked at are acknowledged."""
-        return "acknowledged" if self.signal.is_open and self.acknowledgements else self.signal.state
+        return "acknowledged" if self.signal.is_open and self.is_seen else self.signal.state

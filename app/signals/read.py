@@ -54,6 +54,7 @@ def living(connection: Connection, rows: list[AnyRow], *, organisation: UUID) ->
             signal=signal_of(row),
             instrument=row.instrument,
             rater=row.rater,
+            is_seen=row.acknowledged_at is not None,
             acknowledgements=tuple(acknowledgement_of(one) for one in seen[row.signal_id]),
             history=tuple(_turn(one) for one in turns[row.signal_id]),
         )

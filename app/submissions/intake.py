@@ -120,7 +120,7 @@ class Intake:
     def _take(self, index: int, form: Prepared) -> None:
         """Take one form in, unless the same form is already there."""
         place = self._place(form) if form.entry.corrects is None else self._correction(form, form.entry.corrects)
-        course_form = self._with_norm(form.course_form)
+        course_form = self._with_norm(form.course_form, instead_of=place.instead_of)
         there = place.episode.at_place(course_form)
         if there is not None and there is not place.instead_of:
             if there.content != form.content or place.instead_of is not None:
@@ -138,9 +138,14 @@ class Intake:
             norm=course_form.norm,
         )
 
-    def _with_norm(self, form: CourseForm) -> CourseForm:
-        """Hold a form against the norm that is active for its instrument, version and rater now, for good."""
+    def _with_norm(self, form: CourseForm, *, instead_of: CourseForm | None) -> CourseForm:
+        """Hold a form against the norm that is active for its instrument, version and rater now, for good.
+
+        A correction is held against what it corrects was held against: mending a slip switches no norm.
+        """
         norm = self._norms.get((form.instrument.key, form.instrument.version, form.rater))
+        if instead_of is not None and instead_of.instrument.version == form.instrument.version:
+            norm = instead_of.norm
         return form if norm is None else replace(form, norm=norm)
 
     def _reserve(self, form: Prepared, submission_id: UUID) -> None:

@@ -55,8 +55,8 @@ class OpenEpisode:
         self._catalog = catalog
         self._beside = beside  # the same client's episodes, this one among them; others may join
         self._organisation = organisation
-        self._state = state_from(course) if course is not None else None
-        self._anew = not is_new and course is None
+        self._state = state_from(course)
+        self._anew = not is_new and self._state is None
         self._stored: dict[UUID, CourseForm] = {}
         self._read_from = self._last + 1 if self._state is not None else maxsize
         self._taken: dict[UUID, CourseForm] = {}

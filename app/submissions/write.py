@@ -300,9 +300,7 @@ def episode_events(one: OpenEpisode, finished: Finished) -> list[tuple[Kind, dic
     ]
     told = [(kind, one.subject) for so, kind in happened if so]
     return told + [
-        (
-            "signal.opened" if news.signal.is_open else "signal.closed",
-            one.subject | {"signal_id": str(news.signal.signal_id)},
-        )
+        (kind, one.subject | {"signal_id": str(news.signal.signal_id)})
         for news in finished.signals
+        for kind in news.happened
     ]

@@ -48,7 +48,8 @@ EXAMPLE: dict[str, Any] = {
 class SignalOut(Out):
     """A prompt to look at the relationship: never a diagnosis, and often wrong.
 
-    Numbers are those of the form that opened it, on the scale of the item mean; null where the rule has no such number.
+    Numbers are those of the form that opened it: on the scale of the item mean for `RUP-1` and `DECLINE`, in percent
+    of the maximum possible for `LOW`, in the instrument's own unit for a cut-off; null where the rule has none.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})

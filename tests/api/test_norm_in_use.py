@@ -126,3 +126,12 @@ def test_a_norm_is_for_its_own_organisation_and_instrument(clinic: Clinic) -> No
     activate(clinic.service.clinic(), NORM)
     made = course(clinic, (32, 47))[1]
     assert scores_by_component(made)["total"]["standing"] is None
+
+
+def test_a_correction_is_held_against_the_norm_of_what_it_corrects(clinic: Clinic) -> None:
+    """Mending a slip in a form of before switches no norm."""
+    made = course(clinic, (32, 47))
+    activate(clinic, NORM)
+    mended = clinic.correct(made[1]["id"], care(2, 46)).json()
+    assert scores_by_component(mended)["total"]["standing"] is None
+    assert scores_by_component(clinic.recorded(care(3, 40)))["total"]["standing"]["norm"] == f"{NORM_ID}@1"

@@ -6,7 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
+from app.storage.tables import events
 from tests.api.operations import ABSENT
 from tests.api.refusals import refused
 from tests.harness import ANSWERS, Clinic, form
@@ -197,10 +199,6 @@ def test_the_highest_total_gets_a_note(clinic: Clinic) -> None:
 
 def test_signals_are_told_in_the_feed_without_what_they_say(clinic: Clinic) -> None:
     """Ids and kinds only."""
-    from sqlalchemy import select
-
-    from app.storage.tables import events
-
     made = course(clinic, DIP[:7])
     [signal] = signals(clinic, made[0])
     acknowledge(clinic, made[0], signal["id"])
@@ -220,3 +218,59 @@ def test_one_clients_signal_is_not_found_under_another(clinic: Clinic, part: str
     assert clinic.get(f"/v1/clients/{other['client_id']}/signals").json()["signals"] == []
     if part:
         refused(clinic.get(f"/v1/clients/{other['client_id']}/signals/{signal}{part}"), 404, "not_found")
+
+
+def told_of_signals(clinic: Clinic) -> list[tuple[str, str]]:
+    """List the events about signals: kind and id."""
+    query = select(events.c.kind, events.c.subject).where(events.c.organisation_id == clinic.organisation)
+    rows = clinic.service.read(lambda c: list(c.execute(query.order_by(events.c.event_id))))
+    return [(row.kind, row.subject["signal_id"]) for row in rows if row.kind.startswith("signal.")]
+
+
+def test_what_opens_and_closes_within_one_call_is_told_both_ways(clinic: Clinic) -> None:
+    """The same course in a batch, turned round: one life, the same turns and events as form by form."""
+    items = [(str(n), care(n, total)) for n, total in enumerate(DIP, start=1)]
+    other = clinic.service.clinic()
+    for where, sent in ((clinic, items), (other, items[::-1])):
+        told = where.post_batch(sent).json()["items"]
+        [signal] = signals(where, told[0]["submission"])
+        assert [(turn["state"], turn["closed_session"]) for turn in signal["history"]] == [
+            ("open", None),
+            ("repaired", 7),
+        ]
+        assert told_of_signals(where) == [("signal.opened", signal["id"]), ("signal.closed", signal["id"])]
+
+
+def test_a_signal_that_goes_on_otherwise_is_not_told_as_new(clinic: Clinic) -> None:
+    """A late form moves its baseline: the change is kept, and nobody is told that it opened again."""
+    made = course(clinic, DIP[:4])
+    clinic.recorded(care(6, 32))
+    [before] = signals(clinic, made[0])
+    clinic.recorded(care(5, 44))
+    [after] = signals(clinic, made[0])
+    assert (after["id"], after["baseline"] > before["baseline"]) == (before["id"], True)
+    assert told_of_signals(clinic) == [("signal.opened", after["id"])]
+
+
+def test_a_signal_that_comes_back_was_seen_by_nobody(clinic: Clinic) -> None:
+    """It was acknowledged, lost its ground to a late form, and has it again once that form is withdrawn."""
+    first = clinic.recorded(care(1, 42))
+    clinic.recorded(care(3, 42))
+    low = clinic.recorded(care(4, 33))
+    [signal] = low["signals"]
+    acknowledge(clinic, first, signal["id"])
+    late = clinic.recorded(care(2, 30))
+    assert [one["standing"] for one in signals(clinic, first) if one["id"] == signal["id"]] == ["retracted"]
+    assert clinic.withdraw(late["id"]).status_code == 201
+    [back] = [one for one in signals(clinic, first) if one["id"] == signal["id"]]
+    assert (back["standing"], len(back["acknowledgements"])) == ("open", 1)
+
+
+def test_a_retracted_signal_is_explained_as_such(clinic: Clinic) -> None:
+    """It says that its ground is gone."""
+    made = course(clinic, DIP)
+    clinic.withdraw(made[5]["id"])
+    [taken] = signals(clinic, made[0])
+    told = clinic.get(f"/v1/clients/{made[0]['client_id']}/signals/{taken['id']}/explanation").json()
+    assert told["recounted"] is False
+    assert any("retracted" in step["says"] for step in told["steps"])
