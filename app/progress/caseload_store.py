@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
     Connection,
     Integer,
+    ScalarSelect,
     Select,
-    Subquery,
     Uuid,
     and_,
     bindparam,
     case,
     cast,
     extract,
-    func,
     or_,
     select,
     true,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.progress.schedule import LATE, LATE_DAYS
 from app.storage.dialects import Among, in_both
@@ -35,6 +36,8 @@ from app.storage.types import AnyRow, UtcDateTime
 #: The states of attention in their order, each with its place.
 ALERT, WATCH, MISSING, ACKNOWLEDGED, NONE = range(5)
 _DAY: Final = 86_400
+
+Columns: TypeAlias = ReadOnlyColumnCollection[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,33 +93,33 @@ def _seconds(column: ColumnElement[Any]) -> ColumnElement[int]:
     return cast(extract("epoch", column), BigInteger)
 
 
-def _told() -> Subquery:
-    """Choose the signal that an episode is told by: the most urgent one that was open, of several the oldest."""
+def _signal_rank(columns: Columns) -> ColumnElement[int]:
+    """Say how urgent an open signal is: not looked at by its level, else behind a missing form."""
     as_of = bindparam("as_of", type_=UtcDateTime)
-    is_seen = and_(signals.c.acknowledged_at.is_not(None), signals.c.acknowledged_at <= as_of)
-    rank = case((is_seen, ACKNOWLEDGED), (signals.c.level == "alert", ALERT), else_=WATCH)
-    in_order = func.row_number().over(
-        partition_by=signals.c.episode_id, order_by=(rank, signals.c.opened_at, signals.c.signal_id)
-    )
-    found = (
-        select(
-            signals.c.episode_id,
-            signals.c.signal_id,
-            signals.c.rule,
-            signals.c.level,
-            signals.c.opened_session,
-            _seconds(signals.c.opened_at).label("opened"),
-            rank.label("rank"),
-            in_order.label("number"),
-        )
+    is_seen = and_(columns.acknowledged_at.is_not(None), columns.acknowledged_at <= as_of)
+    return case((is_seen, ACKNOWLEDGED), (columns.level == "alert", ALERT), else_=WATCH)
+
+
+def _told() -> ScalarSelect[UUID]:
+    """Choose the signal that an episode is told by: the most urgent one that was open, of several the oldest.
+
+    Looked up for each episode by the primary key: a join with all signals of the organisation would read the closed
+    ones of years, and SQLite would go through the open ones again for every episode.
+    """
+    one = signals.alias("one").c
+    return (
+        select(one.signal_id)
         .where(
-            signals.c.organisation_id == bindparam("organisation", type_=Uuid),
-            or_(signals.c.state == "open", signals.c.changed_at > as_of),
-            signals.c.opened_at <= bindparam("opened_by", type_=UtcDateTime),
+            one.organisation_id == episodes.c.organisation_id,
+            one.episode_id == episodes.c.episode_id,
+            or_(one.state == "open", one.changed_at > bindparam("as_of", type_=UtcDateTime)),
+            one.opened_at <= bindparam("opened_by", type_=UtcDateTime),
         )
-        .subquery("found")
+        .order_by(_signal_rank(one), one.opened_at, one.signal_id)
+        .limit(1)
+        .correlate(episodes)
+        .scalar_subquery()
     )
-    return select(*found.c).where(found.c.number == 1).subquery("told")
 
 
 def _missed() -> ColumnElement[int]:
@@ -126,32 +129,42 @@ def _missed() -> ColumnElement[int]:
     return _seconds(episodes.c.last_completed_at) + late
 
 
-def _ranked(within: ColumnElement[bool]) -> Subquery:
+def _ranked(within: ColumnElement[bool]) -> CTE:
     """Give each open episode its state of attention and since when it has it."""
-    told = _told()
+    of_signals = signals.alias("told")
+    told = of_signals.c
     is_missing = and_(
         episodes.c.cadence_days.is_not(None),
         _missed() <= bindparam("as_of_seconds", type_=BigInteger),
         or_(episodes.c.expected_sessions.is_(None), episodes.c.last_session < episodes.c.expected_sessions),
     )
-    rank = case(
-        (told.c.rank < MISSING, told.c.rank), (is_missing, MISSING), (told.c.rank.is_not(None), told.c.rank), else_=NONE
-    )
+    is_told, is_new = told.signal_id.is_not(None), _signal_rank(told) < MISSING
+    opened = _seconds(told.opened_at)
     return (
         select(
             *(episodes.c[name] for name in _OF_EPISODES),
-            *(told.c[name] for name in ("signal_id", "rule", "opened_session")),
-            rank.label("rank"),
+            *(told[name] for name in ("signal_id", "rule", "opened_session")),
             case(
-                (told.c.rank < MISSING, told.c.opened),
+                (and_(is_told, is_new), _signal_rank(told)), (is_missing, MISSING), (is_told, ACKNOWLEDGED), else_=NONE
+            ).label("rank"),
+            case(
+                (and_(is_told, is_new), opened),
                 (is_missing, _missed()),
-                (told.c.rank.is_not(None), told.c.opened),
+                (is_told, opened),
                 else_=_seconds(episodes.c.opened_at),
             ).label("since"),
         )
-        .outerjoin(told, told.c.episode_id == episodes.c.episode_id)
+        .select_from(episodes)
+        .outerjoin(
+            of_signals,
+            and_(
+                of_signals.c.organisation_id == episodes.c.organisation_id,
+                told.episode_id == episodes.c.episode_id,
+                told.signal_id == _told(),
+            ),
+        )
         .where(episodes.c.organisation_id == bindparam("organisation", type_=Uuid), episodes.c.ending.is_(None), within)
-        .subquery("ranked")
+        .cte("ranked")
     )
 
 

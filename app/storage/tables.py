@@ -135,6 +135,14 @@ episodes = Table(
         sqlite_where=text("reference IS NULL AND ending IS NULL"),
         postgresql_where=text("reference IS NULL AND ending IS NULL"),
     ),
+    # A therapist's caseload, of all the courses there ever were.
+    Index(
+        "ix_episodes_open",
+        "organisation_id",
+        "therapist_id",
+        sqlite_where=text("ending IS NULL"),
+        postgresql_where=text("ending IS NULL"),
+    ),
 )
 
 submissions = Table(

@@ -33,6 +33,14 @@ def upgrade() -> None:
     op.add_column("episodes", sa.Column("expected_sessions", sa.Integer(), nullable=True))
     op.add_column("episodes", sa.Column("cadence_days", sa.SmallInteger(), nullable=True))
     op.create_index(
+        "ix_episodes_open",
+        "episodes",
+        ["organisation_id", "therapist_id"],
+        unique=False,
+        sqlite_where=sa.text("ending IS NULL"),
+        postgresql_where=sa.text("ending IS NULL"),
+    )
+    op.create_index(
         "ix_events_unsealed",
         "events",
         ["organisation_id", "event_id"],
@@ -202,6 +210,12 @@ def downgrade() -> None:
         table_name="events",
         sqlite_where=sa.text("sequence IS NULL"),
         postgresql_where=sa.text("sequence IS NULL"),
+    )
+    op.drop_index(
+        "ix_episodes_open",
+        table_name="episodes",
+        sqlite_where=sa.text("ending IS NULL"),
+        postgresql_where=sa.text("ending IS NULL"),
     )
     op.drop_column("episodes", "cadence_days")
     op.drop_column("episodes", "expected_sessions")
