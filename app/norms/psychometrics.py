@@ -17,6 +17,9 @@ from app.psychometrics.omega import omega
 from app.psychometrics.variance import Nested, OneWay, nested, one_way
 from app.storage.runtime import Runtime
 
+#: From so many therapists on their share of the variance is told (design choice of this project).
+LEAST_THERAPISTS = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentQuality:
@@ -66,17 +69,25 @@ def _quality(found: OwnData) -> InstrumentQuality:
         clients=clients,
         components=tuple(_component(found, one.key) for one in found.instrument.components),
         sessions_in_clients=one_way(found.clients),
-        therapists=nested(found.by_therapist),
+        therapists=_between_therapists(found),
         cautions=cautions(forms=forms, clients=clients),
     )
+
+
+def _between_therapists(found: OwnData) -> Nested | NotEstimated:
+    """Split off the share of therapists; of few it would be the distance between persons who can be guessed."""
+    if len(found.by_therapist) < LEAST_THERAPISTS:
+        return NotEstimated(reason="too_few_groups")
+    return nested(found.by_therapist)
 
 
 def _component(found: OwnData, component: str) -> ComponentQuality:
     positions, forms = positions_of(found.instrument, component), found.counts.forms
     value = alpha(found.counts, positions)
     interval = None
-    if isinstance(value, Alpha) and value.value < 1 and value.forms > 2:
-        interval = feldt_interval(value.value, n=value.forms, items=value.items)
+    people = len(found.clients)  # forms of one person are not independent: these are what the interval may count on
+    if isinstance(value, Alpha) and value.value < 1 and people > 2:
+        interval = feldt_interval(value.value, n=people, items=value.items)
     if len(positions) < 2:
         factor: float | NotEstimated = NotEstimated(reason="single_item")
     elif forms < 2:

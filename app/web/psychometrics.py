@@ -26,11 +26,12 @@ WhyNot = Reason | None
 
 
 class ConfidenceOut(Out):
-    """A confidence interval."""
+    """A confidence interval; `n` is the number of clients that it counts on, since forms of one are not independent."""
 
     low: Rounded
     high: Rounded
     confidence: Rounded
+    n: Forms
 
 
 class ComponentQualityOut(Out):
@@ -126,7 +127,7 @@ def _component_out(part: ComponentQuality) -> ComponentQualityOut:
         alpha=part.alpha.value if isinstance(part.alpha, Alpha) else None,
         alpha_interval=None
         if interval is None
-        else ConfidenceOut(low=interval.low, high=interval.high, confidence=interval.confidence),
+        else ConfidenceOut(low=interval.low, high=interval.high, confidence=interval.confidence, n=interval.n),
         alpha_reason=_reason(part.alpha),
         omega=part.omega if isinstance(part.omega, float) else None,
         omega_reason=_reason(part.omega),
