@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert, update
 
 from app.access.administer import Binding, add_key, create_application
 from app.access.authenticate import authenticate
+from app.access.caller import SCOPES as ALL
 from app.access.caller import Caller
 from app.access.teams import Person, Role, add_to_team, create_team, remove_from_team
 from app.errors import Misconfigured
 from app.storage.database import SqliteDatabase
+from app.storage.tables import applications
+from app.storage.team_tables import memberships
 from tests.api.operations import SCOPE_OF, Ids, call
 from tests.api.refusals import nothing_stored, refused
 from tests.harness import Clinic, form
@@ -116,6 +120,45 @@ def test_a_supervisor_neither_sends_nor_changes_anything(clinic: Clinic) -> None
         )
     assert Caller(organisation=clinic.organisation, application=clinic.application, scopes=frozenset()).is_unbound
     assert not caller(key).is_unbound
+
+
+def test_scopes_beyond_reading_are_closed_whatever_is_stored(clinic: Clinic) -> None:
+    """An application whose row holds every scope, as an older version or a hand may have written it."""
+    ids = Ids.made(clinic)
+    team(clinic, "A", members=("th-7",), supervisors=("sup",))
+    key = supervisor(clinic, "sup")
+    widen = update(applications).where(
+        applications.c.organisation_id == clinic.organisation, applications.c.application_id == key.application
+    )
+    clinic.service.portal.call(
+        clinic.service.runtime.database.write, lambda c: c.execute(widen.values(scopes=list(ALL))).rowcount
+    )
+    assert caller(key).scopes == frozenset(SCOPES)
+    assert {scope for name, scope in SCOPE_OF.items() if call(key, name, ids).status_code == 403} == {
+        scope for scope in SCOPE_OF.values() if scope not in SCOPES
+    }
+
+
+def test_a_membership_of_another_organisation_opens_nothing(clinic: Clinic) -> None:
+    """Also when it names the very same people, which no command can make."""
+    made, other = clinic.recorded(form(therapist_ref="th-1")), clinic.service.clinic()
+    foreign = team(other, "A")
+    key = supervisor(clinic, "sup")
+    own = caller(clinic.bound("therapist", "th-1")).therapist_id
+    rows = [
+        {
+            "organisation_id": other.organisation,
+            "team_id": foreign,
+            "therapist_id": therapist,
+            "role": role,
+            "since": datetime.now(UTC),
+        }
+        for therapist, role in ((own, "member"), (caller(key).therapist_id, "supervisor"))
+    ]
+    write = clinic.service.runtime.database.write
+    clinic.service.portal.call(write, lambda c: c.execute(insert(memberships), rows).rowcount)
+    assert caller(key).supervised == frozenset()
+    assert statuses(key, made) == {404}
 
 
 def test_who_leaves_a_team_sees_nothing_more_of_it(clinic: Clinic) -> None:

@@ -259,6 +259,18 @@ def test_what_is_not_recognised_is_not_told(clinic: Clinic) -> None:
     assert set(TOLD) >= TO_CLIENTS
 
 
+def test_an_event_that_names_another_ones_client_is_not_told(clinic: Clinic) -> None:
+    """The episode is the key's own, the client is not: whatever wrote that, the id stays where it is."""
+    mine, other = clinic.recorded(form()), clinic.recorded(form(client_ref="mrn-2", therapist_ref="th-8"))
+    after = polled(clinic, limit=200)[-1].sequence
+    mixed = {"client_id": UUID(other["client_id"]), "episode_id": UUID(mine["episode_id"])}
+    write(clinic, an_event(7, "episode.scheduled", **mixed))
+    assert len(read(clinic, after=after).items) == 1
+    therapist = replace(caller_of(clinic), therapist_id=therapist_of(clinic, mine["episode_id"]))
+    for caller in (therapist, *(replace(caller_of(clinic), client_id=UUID(one["client_id"])) for one in (mine, other))):
+        assert read(clinic, after=after, caller=caller).items == ()
+
+
 def test_another_organisation_has_numbers_of_its_own(clinic: Clinic) -> None:
     """Each feed begins with 1 and holds nothing of the other."""
     other = clinic.service.clinic()
