@@ -10,8 +10,8 @@ from app.instruments.model import CutOff
 
 Kind = Literal["rupture", "decline", "low", "reported_rupture", "wish_to_talk", "cut_off"]
 Level = Literal["watch", "alert"]
-#: `passed`: a single dip, over at the next total without being back; `unresolved`: not repaired after five sessions, and the new
-#: level is the baseline now; `retracted`: a late form or a correction took away what the signal rested on.
+#: `passed`: a single dip, over at the next total without being back; `unresolved`: not repaired after five sessions,
+#: and the new level is the baseline now; `retracted`: a late form or a correction took away what the signal rested on.
 State = Literal["open", "repaired", "unresolved", "passed", "retracted"]
 Evidence = Literal["design", "published", "reported"]
 

@@ -112,7 +112,13 @@ class InstrumentOut(Out):
     components: Annotated[list[ComponentOut], Field(max_length=60)]
     missing_rule: MissingRuleOut
     norms: Annotated[list[None], Field(max_length=0, description="Empty: no norm is known.")]
-    cut_offs: Annotated[list[CutOffOut], Field(max_length=20, description="Published ones: a total that meets one raises a signal, for this instrument only.")]
+    cut_offs: Annotated[
+        list[CutOffOut],
+        Field(
+            max_length=20,
+            description="Published ones: a total that meets one raises a signal, for this instrument only.",
+        ),
+    ]
     locale: Key | None = Field(description="Language of the texts in this answer; null where it has none.")
     locales: Annotated[list[Key], Field(max_length=40, description="Languages there are texts in.")]
     translations: Annotated[list[TranslationOut], Field(max_length=40)]
