@@ -266,6 +266,36 @@ def uncalibrated(lowest: float, highest: float) -> Parameters:
     )
 
 
+def pomp_sems(norm: Norm) -> dict[str, float]:
+    """Give the standard errors of measurement of all components of a norm in percent of the maximum possible.
+
+    Parameters
+    ----------
+    norm
+        The norm of the instrument, in the unit of its convention.
+
+    Returns
+    -------
+    dict
+        Component -> SEM [POMP points, >= 0], comparable between components of unlike length.
+
+    References
+    ----------
+    Those of `sem`; a change of unit.
+
+    Examples
+    --------
+    >>> total = ComponentNorm(mean=38, sd=7.5, reliability=0.8, reliability_kind="internal_consistency", items=10)
+    >>> norm = Norm(norm_id="n", version=1, instrument="care", instrument_version="1.0.0", rater="client",
+    ...             population="made up", clients=200, forms=200, estimated_at=None, source="made up",
+    ...             convention="sum", lowest=1.0, highest=5.0, components={"total": total})
+    >>> {name: round(value, 4) for name, value in pomp_sems(norm).items()}
+    {'total': 8.3853}
+    """
+    width = norm.highest - norm.lowest
+    return {name: 100 * one.sem / (norm.unit(one) * width) for name, one in norm.components.items()}
+
+
 def _in_order(table: tuple[tuple[float, float, float], ...]) -> bool:
     """Say whether the values ascend, and no row's fractions reach into those of the next one."""
     end = 1 + TABLE_ROUNDING

@@ -14,7 +14,7 @@ from hashlib import sha256
 from itertools import groupby
 from uuid import UUID
 
-from app.change.norms import Norm, parameters, uncalibrated
+from app.change.norms import Norm, parameters, pomp_sems, uncalibrated
 from app.change.signal import Look, Parameters, Signal
 from app.change.since import Change, Earlier, extended, since
 from app.change.watch import START, SeriesWatch, look
@@ -209,7 +209,12 @@ def rebuild(forms: Iterable[CourseForm]) -> tuple[CourseState | None, dict[UUID,
 def advise(form: CourseForm, panel: StagePanel, signals: Sequence[Signal]) -> tuple[Recommendation, ...]:
     """Recommend what to talk about after one form, given its signals and the stage at its session."""
     return recommend(
-        form.instrument, scores=_scores(form), answers=dict(form.answers), stage=panel.estimate, signals=signals
+        form.instrument,
+        scores=_scores(form),
+        answers=dict(form.answers),
+        stage=panel.estimate,
+        sems=pomp_sems(form.norm) if form.norm is not None else None,
+        signals=signals,
     )
 
 

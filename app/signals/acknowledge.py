@@ -15,6 +15,7 @@ from app.signals.read import acknowledgement_of
 from app.signals.store import find_acknowledgement, find_signal, insert_acknowledgement, mark_acknowledged
 from app.storage.events import Event, append_events
 from app.storage.runtime import Runtime
+from app.submissions.prepare import key_digest
 
 ROUTE: Final = "acknowledgements"
 
@@ -31,8 +32,7 @@ async def acknowledge(
     runtime: Runtime, caller: Caller, *, client_id: UUID, signal_id: UUID, acting: str, reason: Reason, key: str
 ) -> Acknowledged:
     """Keep that a person looked at a signal; the same key again answers what was kept, other content is refused."""
-    bound = "\n".join((key, ROUTE, str(caller.application), str(caller.client_id), str(caller.therapist_id)))
-    digest = runtime.keys.content("key", bound, organisation=caller.organisation)
+    digest = key_digest(runtime, caller, key, route=ROUTE)
 
     def work(connection: Connection) -> Acknowledged:
         attempt = _Attempt(connection=connection, runtime=runtime, caller=caller)

@@ -29,7 +29,7 @@ from app.web.scores_wire import (
     stage_out,
 )
 from app.web.submissions_wire import InstrumentRefOut, PersonIn, instrument_ref_out
-from app.web.wire import In, Moment, Out, Rounded, rounded
+from app.web.wire import In, Moment, Out, Rounded, rounded_or_none
 
 #: How many open signals a phone is told, so that the answer stays small.
 SHORT_SIGNALS = 3
@@ -271,19 +271,15 @@ def _line_out(line: SeriesState) -> dict[str, Any]:
         "min": line.minimum,
         "max": line.maximum,
         "sessions": line.sessions,
-        "totals": [_rounded_or_none(total) for total in line.totals],
+        "totals": [rounded_or_none(total) for total in line.totals],
         "latest": [
             {
                 "id": one.score_id,
                 "component": one.component,
-                "value": _rounded_or_none(one.value),
-                "pomp": _rounded_or_none(one.pomp),
+                "value": rounded_or_none(one.value),
+                "pomp": rounded_or_none(one.pomp),
                 "reason": one.reason,
             }
             for one in line.latest
         ],
     }
-
-
-def _rounded_or_none(number: float | None) -> float | None:
-    return None if number is None else rounded(number)

@@ -111,7 +111,7 @@ class InstrumentOut(Out):
     items: Annotated[list[ItemOut], Field(max_length=200)]
     components: Annotated[list[ComponentOut], Field(max_length=60)]
     missing_rule: MissingRuleOut
-    norms: Annotated[list[None], Field(max_length=0, description="Empty: no norm is known.")]
+    norms: Annotated[list[None], Field(max_length=0, description="Empty: no norm comes with the service.")]
     cut_offs: Annotated[
         list[CutOffOut],
         Field(

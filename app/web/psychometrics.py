@@ -16,11 +16,11 @@ from app.psychometrics.variance import Nested, OneWay
 from app.web.auth import Administrator
 from app.web.openapi import problems
 from app.web.route import StrictRoute
+from app.web.scores_wire import Key
 from app.web.wire import Out, Rounded, Service, answer
 
 router = APIRouter(prefix="/v1/organisations", tags=["organisations"], route_class=StrictRoute)
 
-Key = Annotated[str, Field(max_length=60)]
 Forms = Annotated[int, Field(ge=0, le=2_000_000_000)]
 WhyNot = Reason | None
 

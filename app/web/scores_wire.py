@@ -15,7 +15,7 @@ from app.stages.advice import FALLBACK_LANGUAGE, advice_text, stored_advice
 from app.stages.model import MODEL, MODEL_VERSION, STAGES, Basis, StageName, Vector
 from app.stages.panel import StagePanel
 from app.stages.recommend import Recommendation
-from app.web.wire import Out, Rounded, rounded
+from app.web.wire import Out, Rounded, rounded, rounded_or_none
 
 Key = Annotated[str, Field(max_length=60)]
 Prose = Annotated[str, Field(max_length=2000)]
@@ -265,8 +265,8 @@ def recommendation_out(recommendation: Recommendation, language: str = FALLBACK_
                 "rule": one.rule,
                 "component": one.component,
                 "items": one.items,
-                "value": None if one.value is None else rounded(one.value),
-                "threshold": None if one.threshold is None else rounded(one.threshold),
+                "value": rounded_or_none(one.value),
+                "threshold": rounded_or_none(one.threshold),
             }
             for one in recommendation.because
         ],
@@ -279,8 +279,8 @@ def recommendation_out(recommendation: Recommendation, language: str = FALLBACK_
 def _difference_out(difference: Difference) -> dict[str, Any]:
     return {
         "session_number": difference.session_number,
-        "value": None if difference.value is None else rounded(difference.value),
-        "pomp": None if difference.pomp is None else rounded(difference.pomp),
+        "value": rounded_or_none(difference.value),
+        "pomp": rounded_or_none(difference.pomp),
         "reliable": difference.reliable,
         "reason": difference.reason,
         "judged": None

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from app.change.signal import Evidence, Kind, Level, Signal
+from app.change.signal import Evidence, Kind, Level, Signal, State
 from app.instruments.model import Rater
 from app.signals.explain import ExplainedSignal
 from app.signals.life import Acknowledgement, LivingSignal, Reason, Standing, Turn
 from app.signals.read import EpisodeSignals
-from app.web.wire import In, Moment, Out, Rounded, Text, rounded
-
-Key = Annotated[str, Field(max_length=60)]
-Prose = Annotated[str, Field(max_length=2000)]
-SessionNumber = Annotated[int, Field(ge=1, le=2000)]
-State = Literal["open", "repaired", "unresolved", "passed", "retracted"]
+from app.web.scores_wire import Key, Prose, SessionNumber
+from app.web.wire import In, Moment, Out, Rounded, Text, rounded_or_none
 
 EXAMPLE: dict[str, Any] = {
     "id": "019aa5f0-5c00-7a1b-8c2d-3e4f5a6b7c8d",
@@ -175,10 +171,10 @@ def signal_out(one: Signal) -> dict[str, Any]:
         "opened_session": one.opened_session,
         "closed_session": one.closed_session,
         "latency": one.latency,
-        "value": _rounded(one.value),
-        "z": _rounded(one.z),
-        "threshold": _rounded(one.threshold),
-        "baseline": _rounded(one.baseline),
+        "value": rounded_or_none(one.value),
+        "z": rounded_or_none(one.z),
+        "threshold": rounded_or_none(one.threshold),
+        "baseline": rounded_or_none(one.baseline),
         "drift": one.drift,
         "sessions_used": one.sessions_used,
         "calibrated": one.parameters.calibrated,
@@ -242,7 +238,3 @@ def _turn_out(turn: Turn) -> dict[str, Any]:
         "because_of": turn.because_of,
         "changed_at": turn.changed_at.astimezone(UTC),
     }
-
-
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else rounded(number)

@@ -192,7 +192,7 @@ class SubmissionOut(Out):
             max_length=1,
             description=(
                 "`ceiling`: the highest total there is. It says little: many people give only top marks, and nothing "
-                "can rise from there."
+                "can rise from there. Empty for a key that opens one client."
             ),
         ),
     ]
@@ -376,12 +376,17 @@ def submission_out(stored: StoredSubmission, view: View) -> dict[str, Any]:
         "change": {component: change_out(stored.change[component]) for component in components},
         "recomputed_later_sessions": stored.recomputed_later_sessions,
         "signals": [signal_out(one) for one in stored.signals] if view.sees_the_stage else [],
-        "notes": [note for one in stored.scores if one.score.component == "total" and (note := ceiling(one.score))],
+        "notes": _notes(stored) if view.sees_the_stage else [],
         "stage": stage_out(stored.stage) if view.sees_the_stage else None,
         "recommendations": [recommendation_out(one, view.language) for one in stored.recommendations]
         if view.sees_the_stage
         else [],
     }
+
+
+def _notes(stored: StoredSubmission) -> list[str]:
+    totals = (one.score for one in stored.scores if one.score.component == "total")
+    return [note for total in totals if (note := ceiling(total))]
 
 
 def _reference(sent: str | ReferenceIn) -> Reference:

@@ -132,6 +132,11 @@ def rounded(number: float) -> float:
     return round(number, 4) + 0.0  # the sum turns -0.0 into 0.0
 
 
+def rounded_or_none(number: float | None) -> float | None:
+    """Round a number that may not be there."""
+    return None if number is None else rounded(number)
+
+
 Rounded = Annotated[
     float,
     Field(ge=-1e6, le=1e6),

@@ -149,7 +149,7 @@ def test_a_client_reads_nothing_of_the_therapists(clinic: Clinic) -> None:
     assert phone.get(f"{client}/progress").json()["stage"] is None
     for answer in answers[3:5]:
         told = answer.json()
-        assert (told["stage"], told["signals"], told["recommendations"]) == (None, [], [])
+        assert (told["stage"], told["signals"], told["notes"], told["recommendations"]) == (None, [], [], [])
     for path in (f"/v1/submissions/{theirs['id']}", f"{client}/scores/{theirs['scores'][0]['id']}/explanation"):
         refused(phone.get(path), 404, "not_found")
     for part in ("stage", "signals", "discrepancy"):
@@ -210,3 +210,11 @@ def test_a_revoked_key_opens_nothing(clinic: Clinic) -> None:
     refused(phone.post(form(), key="k"), 401, "unauthenticated")
     again = bound(clinic, "client").post(form(), key="k")
     assert (again.status_code, again.content) == (201, first.content)
+
+
+def test_a_client_is_not_told_that_top_marks_say_little(clinic: Clinic) -> None:
+    """The note `ceiling` is for those who treat."""
+    full = form(answers={str(item): 5 for item in range(1, 9)})
+    assert clinic.recorded(full)["notes"] == ["ceiling"]
+    told = clinic.bound("client", "mrn-1042").post(full)
+    assert (told.status_code, told.json()["notes"]) == (200, [])

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, insert, update
 from app.change.norms import ComponentNorm, Norm
 from app.storage.documents import to_json
 from app.storage.statistics_tables import norms
-from tests.api.test_signals import DIP, care, course
-from tests.harness import Clinic, scores_by_component
+from tests.api.test_signals import DIP, acknowledge, care, course, signals
+from tests.harness import Clinic, form, scores_by_component
 from tests.usecases.histories import check_rebuild
 
 NORM_ID = "019aa000-0000-7000-8000-000000000001"
@@ -135,3 +135,30 @@ def test_a_correction_is_held_against_the_norm_of_what_it_corrects(clinic: Clini
     mended = clinic.correct(made[1]["id"], care(2, 46)).json()
     assert scores_by_component(mended)["total"]["standing"] is None
     assert scores_by_component(clinic.recorded(care(3, 40)))["total"]["standing"]["norm"] == f"{NORM_ID}@1"
+
+
+def test_who_looked_at_a_watch_has_not_seen_the_alert_that_it_became(clinic: Clinic) -> None:
+    """A late session makes the fall larger: the same signal is an alert now, and open for everybody again."""
+    activate(clinic, NORM)
+    first, _, low = (clinic.recorded(care(session, total)) for session, total in ((1, 42), (3, 42), (4, 33)))
+    [watch] = [one for one in low["signals"] if one["rule"] == "RUP-1"]
+    assert watch["level"] == "watch"
+    assert acknowledge(clinic, first, watch["id"]).status_code == 201
+    assert [one["standing"] for one in signals(clinic, first) if one["id"] == watch["id"]] == ["acknowledged"]
+    clinic.recorded(care(2, 48))
+    [alert] = [one for one in signals(clinic, first) if one["id"] == watch["id"]]
+    assert (alert["level"], alert["standing"], len(alert["acknowledgements"])) == ("alert", "open", 1)
+    assert [(turn["state"], turn["level"]) for turn in alert["history"]] == [("open", "watch"), ("open", "alert")]
+
+
+def test_a_component_is_weaker_by_the_norms_own_error(clinic: Clinic) -> None:
+    """SEM of 5 POMP each: the mean of the others must be above by 2.12805 sqrt(25 + 50/4) = 13.0316, by hand."""
+    parts = {
+        name: ComponentNorm(mean=4.0, sd=1.0, reliability=0.96, reliability_kind="internal_consistency", items=4)
+        for name in ("task", "bond", "goal")
+    }
+    activate(clinic, replace(NORM, instrument="wai-sr", convention="mean", components=parts))
+    answers = {str(item): 4 for item in range(1, 13)} | {"3": 3, "5": 3, "7": 3}
+    made = clinic.recorded(form(instrument="wai-sr", instrument_version="1.0.0", answers=answers))
+    [weaker] = [b for r in made["recommendations"] for b in r["because"] if b["component"] == "bond"]
+    assert (weaker["rule"], weaker["value"], weaker["threshold"]) == ("component.weaker.sem.1", 18.75, 13.0316)
