@@ -29,10 +29,10 @@ _DESCRIPTIONS = {
 }
 _DESCRIPTION = """\
 Measures the therapeutic alliance, the working relationship between a client and a therapist: forms come in, component
-scores, change, the likely stage and recommendations go out.
+scores, change, signals, the likely stage and recommendations go out.
 
-Scores are prompts for a conversation, not a diagnosis and not a judgement of a therapist. Our own measure and the stage
-model are not validated, and every answer says so. Not a crisis service.
+Scores and signals are prompts for a conversation, not a diagnosis and not a judgement of a therapist. Our own measure,
+the signals and the stage model are not validated, and the answers say so. Not a crisis service.
 """
 _TAGS = [
     {"name": "submissions", "description": "Forms come in and can be read back."},
