@@ -23,6 +23,8 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 #: For whose eyes an application's answers are: a machine of the organisation, or people who supervise others.
 Audience = Literal["system", "supervisor"]
 AUDIENCES: tuple[Audience, ...] = get_args(Audience)
+#: For whose eyes a key's answers are: a key that is bound to one person is that person's.
+Eyes = Literal["system", "supervisor", "therapist", "client"]
 #: A supervisor reads. Forms are not theirs to send, and their look does not stand for the therapist's.
 SCOPES_OF: Final[dict[Audience, frozenset[Scope]]] = {
     "system": frozenset(SCOPES),
@@ -36,6 +38,7 @@ class Caller:
 
     A key may open one client or one therapist only; then everything of others is absent. A supervisor's key opens the
     therapists in `supervised`, who may be nobody; there `therapist_id` is the supervisor, and opens nothing itself.
+    `acting` is the person behind the request, as the application knows them: an id, never a name.
     """
 
     organisation: UUID
@@ -44,6 +47,16 @@ class Caller:
     client_id: UUID | None = None
     therapist_id: UUID | None = None
     supervised: frozenset[UUID] | None = None
+    acting: str | None = None
+
+    @property
+    def eyes(self) -> Eyes:
+        """For whose eyes the answers are."""
+        if self.client_id is not None:
+            return "client"
+        if self.supervised is not None:
+            return "supervisor"
+        return "system" if self.therapist_id is None else "therapist"
 
     @property
     def is_unbound(self) -> bool:

@@ -119,7 +119,7 @@ def _all_at_once() -> TextClause:
 def _json(table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
     """Write rows as PostgreSQL reads them; only bytes are spelled otherwise than JSON does."""
     if names := _BYTES[table]:
-        return to_json([{**row, **{name: _hex(row[name]) for name in names}} for row in rows])
+        return to_json([{**row, **{name: _hex(row.get(name)) for name in names}} for row in rows])
     return to_json(rows)
 
 

@@ -20,8 +20,12 @@ from sqlalchemy import (
     text,
 )
 
+import app.storage.key_tables
+import app.storage.people_tables
+import app.storage.safeguarding_tables
 import app.storage.statistics_tables
-import app.storage.team_tables  # noqa: F401 - these belong to the metadata too
+import app.storage.team_tables
+import app.storage.token_tables  # noqa: F401 - these belong to the metadata too
 from app.storage.metadata import metadata as metadata  # noqa: PLC0414 - who reads the schema imports it from here
 from app.storage.types import Document, UtcDateTime
 
@@ -42,6 +46,7 @@ applications = Table(
     Column("name", String(200), nullable=False),
     Column("audience", String(20), nullable=False),
     Column("scopes", Document, nullable=False),
+    Column("epoch", Integer, nullable=False, server_default=text("0")),  # tokens of an earlier one are revoked
     Column("created_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("organisation_id", "application_id"),
     ForeignKeyConstraint(["organisation_id"], ["organisations.organisation_id"]),
@@ -75,7 +80,8 @@ enabled_instruments = Table(
     ForeignKeyConstraint(["organisation_id"], ["organisations.organisation_id"]),
 )
 
-# References are keyed digests: whoever reads the database alone learns no record number from it.
+# References are keyed digests, and sealed for the person's export: whoever reads the database alone learns no record
+# number from it. Those of before there were keys have the digest only.
 clients = Table(
     "clients",
     metadata,
@@ -83,6 +89,7 @@ clients = Table(
     Column("client_id", Uuid, nullable=False),
     Column("reference_key", String(16), nullable=False),
     Column("reference", LargeBinary(32), nullable=False),
+    Column("sealed_reference", LargeBinary),
     Column("created_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("organisation_id", "client_id"),
     UniqueConstraint("organisation_id", "reference_key", "reference"),
@@ -96,6 +103,7 @@ therapists = Table(
     Column("therapist_id", Uuid, nullable=False),
     Column("reference_key", String(16), nullable=False),
     Column("reference", LargeBinary(32), nullable=False),
+    Column("sealed_reference", LargeBinary),
     Column("created_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("organisation_id", "therapist_id"),
     UniqueConstraint("organisation_id", "reference_key", "reference"),
@@ -111,6 +119,7 @@ episodes = Table(
     Column("therapist_id", Uuid, nullable=False),
     Column("reference_key", String(16)),
     Column("reference", LargeBinary(32)),
+    Column("sealed_reference", LargeBinary),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("ending", String(10)),
     Column("ended_session", Integer),
@@ -173,6 +182,7 @@ submissions = Table(
     Column("wish_to_talk", Boolean),
     Column("ending", String(10)),
     Column("reported_stage", String(30)),
+    Column("sealed_comment", LargeBinary),
     Column("content", LargeBinary(32), nullable=False),
     Column("norm_id", Uuid),  # what it was held against, fixed when it came in
     Column("supersedes", Uuid),
@@ -330,7 +340,8 @@ acknowledgements = Table(
     Column("acknowledgement_id", Uuid, nullable=False),
     Column("signal_id", Uuid, nullable=False),
     Column("application_id", Uuid, nullable=False),
-    Column("acting", String(100), nullable=False),
+    Column("acting", String(100)),  # of before it was sealed
+    Column("sealed_acting", LargeBinary),
     Column("reason", String(30), nullable=False),
     Column("acknowledged_at", UtcDateTime, nullable=False),
     Column("key", LargeBinary(32), nullable=False),  # digest of the idempotency key

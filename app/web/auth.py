@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Request, Security
@@ -14,9 +15,13 @@ from app.access.authenticate import authenticate
 from app.access.caller import Caller
 from app.access.caller import Scope as Permission
 from app.errors import Forbidden, Unauthenticated
+from app.web.problems import WebProblem
 
 #: Everything else needs credentials, what does not exist included.
 PUBLIC = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json", "/problems", "/favicon.ico"})
+#: The header that names the person for whom an application asks.
+ACTING = "acting-user"
+LONGEST_ACTING = 100
 PUBLIC_BELOW = ("/problems/", "/schemas/", "/assets/")
 
 
@@ -34,12 +39,22 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the bearer credential and leave the caller in the request's state."""
         if scope["type"] == "http" and not is_public(scope["path"]):
-            scheme, _, credential = Headers(scope=scope).get("authorization", "").partition(" ")
+            headers = Headers(scope=scope)
+            scheme, _, credential = headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer":
                 raise Unauthenticated
             runtime = scope["app"].state.runtime
-            scope["state"]["caller"] = await authenticate(runtime, credential.strip())
+            caller = await authenticate(runtime, credential.strip())
+            scope["state"]["caller"] = replace(caller, acting=_acting(headers)) if ACTING in headers else caller
         await self._app(scope, receive, send)
+
+
+def _acting(headers: Headers) -> str:
+    """Read whom the application acts for: the organisation's own id of that person."""
+    acting = headers[ACTING].strip()
+    if not (0 < len(acting) <= LONGEST_ACTING and acting.isascii() and acting.isprintable()):
+        raise WebProblem("invalid_parameter", parameter="Acting-User")
+    return acting
 
 
 class _Opens(SecurityBase):

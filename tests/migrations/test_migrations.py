@@ -63,6 +63,14 @@ def written(url: str, statement: str, **values: str) -> int:
     return asyncio.run(write())
 
 
+#: Tables that no part of the service writes to yet; whoever brings one to life fills it here.
+NOTHING_YET = {
+    "organisation_keys", "client_keys", "application_key_sets", "issuers", "used_assertions", "invitations",
+    "organisation_settings", "consents", "legal_holds", "erasures", "chain_heads",
+    "safeguarding_settings", "safeguarding_recipients", "safety_checks", "safety_steps",
+}  # fmt: skip
+
+
 @pytest.fixture
 def filled(own_url: str, portal: BlockingPortal, tmp_path: Path) -> str:
     """A database with rows in every table."""
@@ -73,7 +81,7 @@ def filled(own_url: str, portal: BlockingPortal, tmp_path: Path) -> str:
         team(clinic, "North", members=("th-7",), supervisors=("sup",))
         activate(clinic, NORM)
         counts = {name: count for name, count in clinic.counts().items() if count == 0}
-        assert counts == {}
+        assert set(counts) == NOTHING_YET
     return own_url
 
 
