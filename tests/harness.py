@@ -139,8 +139,16 @@ class Service:
         return Clinic(service=self, organisation=organisation, application=made.application_id, api_key=made.api_key)
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a read on the database itself."""
-        return self.portal.call(self.runtime.database.read, work)
+        """Run a read on the database itself, over all organisations."""
+        return self.portal.call(partial(self.runtime.database.read, work, organisation=None))
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run a write on the database itself, over all organisations."""
+        return self.portal.call(partial(self.runtime.database.write, work, organisation=None))
+
+    def in_service(self, work: Callable[[Connection], T], *, organisation: UUID | None = None) -> T:
+        """Run a write on the service's own connection, as a use case does."""
+        return self.portal.call(partial(self.runtime.database.write, work, organisation=organisation))
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,13 @@ async def create_organisation(runtime: Runtime, *, name: str) -> UUID:
         store.insert_organisation(connection, organisation=organisation, name=name, created_at=now)
         log(connection, runtime, "organisation.created", {}, organisation=organisation, at=now)
 
-    await runtime.database.write(work)
+    await runtime.database.write(work, organisation=organisation)
     return organisation
 
 
 async def list_organisations(runtime: Runtime) -> list[AnyRow]:
     """List every organisation."""
-    return await runtime.database.read(store.list_organisations)
+    return await runtime.database.read(store.list_organisations, organisation=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,18 +111,22 @@ async def create_application(
         about = {**made, "key_id": str(key_id)} | _spelled(bound)
         log(connection, runtime, "api_key.created", about, organisation=organisation, at=now)
 
-    await runtime.database.write(work)
+    await runtime.database.write(work, organisation=organisation)
     return NewApplication(application_id=application, scopes=allowed, key_id=key_id, api_key=key.text)
 
 
 async def list_applications(runtime: Runtime, *, organisation: UUID) -> list[AnyRow]:
     """List an organisation's applications."""
-    return await runtime.database.read(lambda c: store.list_applications(c, organisation=organisation))
+    return await runtime.database.read(
+        lambda c: store.list_applications(c, organisation=organisation), organisation=organisation
+    )
 
 
 async def list_keys(runtime: Runtime, *, organisation: UUID, application: UUID) -> list[AnyRow]:
     """List an application's keys, without their secrets."""
-    return await runtime.database.read(lambda c: store.list_keys(c, organisation=organisation, application=application))
+    return await runtime.database.read(
+        lambda c: store.list_keys(c, organisation=organisation, application=application), organisation=organisation
+    )
 
 
 async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID, binding: Binding | None = None) -> NewKey:
@@ -157,7 +161,7 @@ async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID, bi
         about = made | _spelled(bound)
         log(connection, runtime, "api_key.created", about, organisation=organisation, at=now)
 
-    await runtime.database.write(work)
+    await runtime.database.write(work, organisation=organisation)
     return NewKey(key_id=key_id, api_key=key.text)
 
 
@@ -170,7 +174,7 @@ async def revoke_key(runtime: Runtime, *, organisation: UUID, key_id: UUID) -> N
             raise NotFound
         log(connection, runtime, "api_key.revoked", {"key_id": str(key_id)}, organisation=organisation, at=now)
 
-    await runtime.database.write(work)
+    await runtime.database.write(work, organisation=organisation)
 
 
 async def enable_instrument(runtime: Runtime, *, organisation: UUID, instrument: str, checked_against: str) -> None:
@@ -195,12 +199,12 @@ async def enable_instrument(runtime: Runtime, *, organisation: UUID, instrument:
         )
         log(connection, runtime, "instrument.enabled", {"instrument": instrument}, organisation=organisation, at=now)
 
-    await runtime.database.write(work)
+    await runtime.database.write(work, organisation=organisation)
 
 
 async def enabled_instruments(runtime: Runtime, *, organisation: UUID) -> set[str]:
     """Return the instruments that an organisation has enabled."""
-    return await runtime.database.read(lambda c: store.enabled(c, organisation=organisation))
+    return await runtime.database.read(lambda c: store.enabled(c, organisation=organisation), organisation=organisation)
 
 
 def _is_bound_to(row: AnyRow, bound: dict[str, UUID]) -> bool:

@@ -52,5 +52,7 @@ def _supervised(row: AnyRow) -> frozenset[UUID] | None:
 async def _find(runtime: Runtime, key_ids: Sequence[UUID], *, organisation: UUID) -> list[AnyRow | None]:
     """Look up the keys of all requests that wait, in one statement that began after they came."""
     wanted = set(key_ids)
-    found = await runtime.database.read(lambda c: store.find_live_keys(c, wanted, organisation=organisation))
+    found = await runtime.database.read(
+        lambda c: store.find_live_keys(c, wanted, organisation=organisation), organisation=organisation
+    )
     return [found.get(key_id) for key_id in key_ids]

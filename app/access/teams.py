@@ -56,7 +56,7 @@ async def create_team(runtime: Runtime, *, organisation: UUID, name: str) -> UUI
         team_store.insert_team(connection, organisation=organisation, team=team, name=name, created_at=now)
         log(connection, runtime, "team.created", {"team_id": str(team)}, organisation=organisation, at=now)
 
-    await runtime.database.write(work)
+    await runtime.database.write(work, organisation=organisation)
     return team
 
 
@@ -82,7 +82,7 @@ async def add_to_team(runtime: Runtime, *, organisation: UUID, team: str, person
         log(connection, runtime, "team.member_added", about, organisation=organisation, at=now)
         return therapist
 
-    return await runtime.database.write(work)
+    return await runtime.database.write(work, organisation=organisation)
 
 
 async def remove_from_team(
@@ -109,7 +109,7 @@ async def remove_from_team(
             log(connection, runtime, "team.member_removed", about, organisation=organisation, at=now)
         return therapist
 
-    return await runtime.database.write(work)
+    return await runtime.database.write(work, organisation=organisation)
 
 
 async def list_teams(runtime: Runtime, *, organisation: UUID) -> list[Team]:
@@ -130,7 +130,7 @@ async def list_teams(runtime: Runtime, *, organisation: UUID) -> list[Team]:
             for row in team_store.list_teams(connection, organisation=organisation)
         ]
 
-    return await runtime.database.read(work)
+    return await runtime.database.read(work, organisation=organisation)
 
 
 def _team(connection: Connection, named: str, *, organisation: UUID) -> UUID:

@@ -50,7 +50,7 @@ async def estimate(runtime: Runtime, *, organisation: UUID, instrument: str, rat
         _log(connection, runtime, "norm.estimated", norm.norm_id, organisation=organisation)
         return OwnNorm(norm=norm, active=False)
 
-    return await runtime.database.write(work)
+    return await runtime.database.write(work, organisation=organisation)
 
 
 async def switch(runtime: Runtime, *, organisation: UUID, norm_id: UUID, on: bool) -> OwnNorm:
@@ -71,7 +71,7 @@ async def switch(runtime: Runtime, *, organisation: UUID, norm_id: UUID, on: boo
         )
         return OwnNorm(norm=from_document(chosen.norm, Norm), active=on)
 
-    return await runtime.database.write(work)
+    return await runtime.database.write(work, organisation=organisation)
 
 
 async def own_norms(runtime: Runtime, *, organisation: UUID) -> list[OwnNorm]:
@@ -82,7 +82,7 @@ async def own_norms(runtime: Runtime, *, organisation: UUID) -> list[OwnNorm]:
         rows = list_norms(connection, organisation=organisation)
         return [OwnNorm(norm=from_document(row.norm, Norm), active=row.active) for row in rows]
 
-    return await runtime.database.read(work)
+    return await runtime.database.read(work, organisation=organisation)
 
 
 def _check(connection: Connection, *, organisation: UUID) -> None:

@@ -55,7 +55,7 @@ async def psychometrics(runtime: Runtime, caller: Caller) -> list[InstrumentQual
     def work(connection: Connection) -> list[OwnData]:
         return read_own_data(connection, runtime.catalog, organisation=caller.organisation)
 
-    found = await runtime.database.read(work)
+    found = await runtime.database.read(work, organisation=caller.organisation)
     return await to_thread(lambda: [_quality(one) for one in found])  # others need not wait while it counts
 
 

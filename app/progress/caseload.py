@@ -84,7 +84,9 @@ async def caseload(
         after=after,
         limit=limit + 1,
     )
-    rows = await runtime.database.read(lambda c: read_caseload(c, asked, organisation=organisation))
+    rows = await runtime.database.read(
+        lambda c: read_caseload(c, asked, organisation=organisation), organisation=organisation
+    )
     following = None
     if len(rows) > limit:
         last = rows[limit - 1]

@@ -90,10 +90,10 @@ async def changes(runtime: Runtime, caller: Caller, *, after: int | None, limit:
         found = _part(connection, caller, rows, after=after, limit=limit, is_end=is_end)
         return found, is_end and not is_all_sealed(connection, organisation=organisation)
 
-    found, is_behind = await runtime.database.read(work)
+    found, is_behind = await runtime.database.read(work, organisation=organisation)
     while is_behind:
-        await runtime.database.write(lambda c: seal(c, organisation=organisation))
-        found, is_behind = await runtime.database.read(work)
+        await runtime.database.write(lambda c: seal(c, organisation=organisation), organisation=organisation)
+        found, is_behind = await runtime.database.read(work, organisation=organisation)
     return found
 
 
@@ -104,12 +104,12 @@ async def _end(runtime: Runtime, *, organisation: UUID) -> int:
         last = last_sequence(connection, organisation=organisation)
         return last, is_all_sealed(connection, organisation=organisation)
 
-    last, is_end = await runtime.database.read(work)
+    last, is_end = await runtime.database.read(work, organisation=organisation)
     for _ in range(BACKLOG):
         if is_end:
             break
-        await runtime.database.write(lambda c: seal(c, organisation=organisation))
-        last, is_end = await runtime.database.read(work)
+        await runtime.database.write(lambda c: seal(c, organisation=organisation), organisation=organisation)
+        last, is_end = await runtime.database.read(work, organisation=organisation)
     return last
 
 

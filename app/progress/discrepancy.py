@@ -74,7 +74,8 @@ async def discrepancy(runtime: Runtime, caller: Caller, *, client_id: UUID, epis
     if not caller.may_read("therapist"):
         raise NotFound
     rows = await runtime.database.read(
-        lambda c: read_trajectory(c, organisation=caller.organisation, episode_id=episode.episode_id)
+        lambda c: read_trajectory(c, organisation=caller.organisation, episode_id=episode.episode_id),
+        organisation=caller.organisation,
     )
     return Discrepancy(client_id=client_id, episode_id=episode.episode_id, pairs=tuple(_pairs(rows, runtime.catalog)))
 

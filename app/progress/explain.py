@@ -30,7 +30,8 @@ class ExplainedScore:
 async def explain(runtime: Runtime, caller: Caller, *, client_id: UUID, score_id: UUID) -> ExplainedScore:
     """Recount one stored score of a client from its answers, or raise NotFound."""
     row = await runtime.database.read(
-        lambda c: read_scored_form(c, organisation=caller.organisation, client_id=client_id, score_id=score_id)
+        lambda c: read_scored_form(c, organisation=caller.organisation, client_id=client_id, score_id=score_id),
+        organisation=caller.organisation,
     )
     visible = row is not None and caller.may_see(client_id=client_id, therapist_id=row.therapist_id)
     if row is None or not visible or not caller.may_read(row.rater):

@@ -15,7 +15,9 @@ async def look_up(runtime: Runtime, caller: Caller, *, system: str | None, value
     """Return the client's id, or raise NotFound: absent and outside what the key opens look alike."""
     reference = runtime.keys.reference("client", system or "", value, organisation=caller.organisation)
 
-    client_id = await runtime.database.read(lambda c: find_client(c, reference, organisation=caller.organisation))
+    client_id = await runtime.database.read(
+        lambda c: find_client(c, reference, organisation=caller.organisation), organisation=caller.organisation
+    )
     if client_id is None or caller.client_id not in {None, client_id}:
         raise NotFound
     if caller.therapists is not None:

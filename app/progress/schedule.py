@@ -100,7 +100,7 @@ async def set_schedule(
         append_events(connection, [event], organisation=caller.organisation)
         return wanted
 
-    return await runtime.database.write(work)
+    return await runtime.database.write(work, organisation=caller.organisation)
 
 
 def _schedule(row: AnyRow) -> Schedule:

@@ -54,7 +54,9 @@ async def find_episode(runtime: Runtime, caller: Caller, *, client_id: UUID, epi
 
 async def _list_episodes(runtime: Runtime, client_ids: Sequence[UUID], *, organisation: UUID) -> list[list[AnyRow]]:
     wanted = set(client_ids)
-    found = await runtime.database.read(lambda c: list_episodes(c, wanted, organisation=organisation))
+    found = await runtime.database.read(
+        lambda c: list_episodes(c, wanted, organisation=organisation), organisation=organisation
+    )
     return [found[client_id] for client_id in client_ids]
 
 
@@ -64,7 +66,8 @@ async def find_state(runtime: Runtime, caller: Caller, episode: AnyRow) -> Cours
     if kept is not None:
         return kept
     return await runtime.database.read(
-        lambda c: read_state(c, runtime.catalog, episode, organisation=caller.organisation)
+        lambda c: read_state(c, runtime.catalog, episode, organisation=caller.organisation),
+        organisation=caller.organisation,
     )
 
 

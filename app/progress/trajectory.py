@@ -76,7 +76,7 @@ async def trajectory(runtime: Runtime, caller: Caller, *, client_id: UUID, episo
         known = {row.norm_id for row in rows if row.norm_id is not None}
         return rows, read_norms(connection, known, organisation=organisation)
 
-    rows, norms = await runtime.database.read(work)
+    rows, norms = await runtime.database.read(work, organisation=organisation)
     drawn = _Drawing(catalog=runtime.catalog, norms=norms) if caller.sees_the_stage else None
     lines = groupby(rows, key=lambda row: (row.rater, row.instrument))
     series = tuple(_series(list(found), drawn) for (rater, _), found in lines if caller.may_read(rater))

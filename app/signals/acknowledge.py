@@ -39,7 +39,7 @@ async def acknowledge(
         return attempt.run(client_id=client_id, signal_id=signal_id, acting=acting, reason=reason, key=digest)
 
     async with runtime.flights.hold([digest]):
-        return await runtime.database.write(work)
+        return await runtime.database.write(work, organisation=caller.organisation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ async def explain(runtime: Runtime, caller: Caller, *, client_id: UUID, signal_i
 
     if not caller.sees_the_stage:
         raise NotFound
-    return await runtime.database.read(work)
+    return await runtime.database.read(work, organisation=organisation)
 
 
 def _looks(connection: Connection, runtime: Runtime, row: AnyRow, *, organisation: UUID) -> list[Look]:

@@ -40,7 +40,7 @@ async def signals(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_
         rows = read_signals(connection, organisation=organisation, episode_id=episode.episode_id)
         return living(connection, rows, organisation=organisation)
 
-    found = await runtime.database.read(work)
+    found = await runtime.database.read(work, organisation=organisation)
     return EpisodeSignals(client_id=client_id, episode_id=episode.episode_id, signals=found)
 
 

@@ -13,14 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 import msgspec
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from app.errors import AllianceError, KeyInProgress, Misconfigured, StorageBusy, StorageUnavailable
+from app.storage.binding import bound_read, bound_write
 from app.storage.documents import to_json
 
 T = TypeVar("T")
@@ -32,19 +34,21 @@ _LOST_RACE = frozenset({"40001", "40P01", "23505"})  # serialization, deadlock, 
 _UNIQUE = "23505"
 _LOCK_TIMEOUT = "55P03"
 _POOL = 16
-_PATIENCE = text("SET LOCAL lock_timeout = '3s'")
 
 
 class Database(Protocol):
-    """One transaction for each call; it is committed when the call returns and rolled back when it raises."""
+    """One transaction for each call; it is committed when the call returns and rolled back when it raises.
+
+    The organisation is whose rows the call may see and write at all; None sees no row of any.
+    """
 
     name: str
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, organisation: UUID | None) -> T:
         """Run a write; it may be run again from the start when it lost a race."""
         ...
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, organisation: UUID | None) -> T:
         """Run a read."""
         ...
 
@@ -103,7 +107,7 @@ def sqlite_engine(url: URL, *, begin: str) -> Engine:
 
 
 class SqliteDatabase:
-    """One writer thread, a few reader threads, and a file."""
+    """One writer thread, a few reader threads, and a file; it binds nothing: the statements' own criterion is all."""
 
     name = "sqlite"
 
@@ -113,11 +117,11 @@ class SqliteDatabase:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="sqlite-reader")
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, organisation: UUID | None) -> T:  # noqa: ARG002 - as PostgreSQL
         """Run a write in the writer thread; a caller that goes away does not stop it."""
         return await asyncio.shield(self._run(self._writer, self._writing, work))
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, organisation: UUID | None) -> T:  # noqa: ARG002 - as PostgreSQL
         """Run a read in a reader thread."""
         return await self._run(self._readers, self._reading, work)
 
@@ -154,29 +158,28 @@ class PostgresDatabase:
             pool_timeout=10,
             pool_pre_ping=False,
         )
-        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")  # see read
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")  # see bound_read
         self._gate = asyncio.Semaphore(_POOL)
         self._running: set[asyncio.Task[Any]] = set()
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, organisation: UUID | None) -> T:
         """Run a write; lost races are run again, and a caller that goes away does not stop it."""
         task = asyncio.ensure_future(
-            _again_after_lost_races(lambda: self._once(self._engine.begin, partial(_patiently, work)))
+            _again_after_lost_races(
+                lambda: self._once(self._engine.begin, partial(bound_write, work=work, organisation=organisation))
+            )
         )
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def read(self, work: Work[T]) -> T:
-        """Run a read, again if its connection turns out to be dead.
-
-        Without BEGIN and COMMIT: under READ COMMITTED each statement sees what is committed when it begins either way,
-        and the two take as long as a small read.
-        """
+    async def read(self, work: Work[T], *, organisation: UUID | None) -> T:
+        """Run a read, again if its connection turns out to be dead."""
+        bound = partial(bound_read, work=work, organisation=organisation)
         try:
-            return await self._once(self._reading.connect, work)
+            return await self._once(self._reading.connect, bound)
         except StorageUnavailable:
-            return await self._once(self._reading.connect, work)
+            return await self._once(self._reading.connect, bound)
 
     async def close(self) -> None:
         """Wait for what runs, then close the pool."""
@@ -195,12 +198,6 @@ class PostgresDatabase:
             if error.connection_invalidated or _sqlstate(error)[:2] in {"08", "57", "53"}:
                 raise StorageUnavailable from None
             raise
-
-
-def _patiently(work: Work[T], connection: Connection) -> T:
-    """Run a write that waits three seconds for a lock at most."""
-    connection.execute(_PATIENCE)
-    return work(connection)
 
 
 async def _again_after_lost_races(once: Callable[[], Awaitable[T]]) -> T:

@@ -50,7 +50,7 @@ async def current(database: Database) -> str | None:
     def read(connection: Connection) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
-    return await database.read(read)
+    return await database.read(read, organisation=None)
 
 
 async def is_current(database: Database) -> bool:

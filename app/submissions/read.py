@@ -36,4 +36,4 @@ async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
             successor, withdrawal = store.read_fate(connection, submission_id, organisation=caller.organisation)
         return Fate(submission=form, superseded_by=successor, withdrawal=withdrawal)
 
-    return await runtime.database.read(work)
+    return await runtime.database.read(work, organisation=caller.organisation)

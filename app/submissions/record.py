@@ -45,21 +45,23 @@ async def _in_turn(runtime: Runtime, ready: dict[int, Prepared], *, organisation
         return await runtime.lanes.run(
             "record",
             ready,
-            partial(_record_together, runtime),
+            partial(_record_together, runtime, organisation=organisation),
             organisation=organisation,
             most=FORMS_TOGETHER,
             weigh=len,
         )
 
 
-async def _record_together(runtime: Runtime, calls: Sequence[Mapping[int, Prepared]]) -> list[dict[int, Outcome]]:
+async def _record_together(
+    runtime: Runtime, calls: Sequence[Mapping[int, Prepared]], *, organisation: UUID
+) -> list[dict[int, Outcome]]:
     """Store the forms of several calls in one transaction."""
     places = [(call, index) for call, forms in enumerate(calls) for index in forms]
     ready = {number: calls[call][index] for number, (call, index) in enumerate(places)}
     outcomes: dict[int, Outcome] = {}
     left = ready
     for _ in range(LOOKS):
-        outcomes |= await _store(runtime, left)
+        outcomes |= await _store(runtime, left, organisation=organisation)
         lost = _lost(outcomes, ready)
         left = {n: form for n, form in left.items() if _gave_way_to(outcomes[n]) in lost}
         if not left:
@@ -80,11 +82,12 @@ def _gave_way_to(outcome: Outcome) -> str | None:
     return outcome.submission_id if isinstance(outcome, SessionAlreadyRated | SourceConflict) else None
 
 
-async def _store(runtime: Runtime, ready: Mapping[int, Prepared]) -> dict[int, Outcome]:
+async def _store(runtime: Runtime, ready: Mapping[int, Prepared], *, organisation: UUID) -> dict[int, Outcome]:
     outcomes: dict[int, Outcome] = {}
     while ready:
         try:
-            return outcomes | await runtime.database.write(partial(_attempt, runtime, ready))
+            attempt = partial(_attempt, runtime, ready)
+            return outcomes | await runtime.database.write(attempt, organisation=organisation)
         except Refused as refused:
             outcomes |= refused.errors
             ready = {number: form for number, form in ready.items() if number not in refused.errors}

@@ -46,8 +46,10 @@ _COUNTED = select(statistics.c.instrument).where(statistics.c.organisation_id ==
 async def recount(database: Database, catalog: Catalog) -> int:
     """Count the forms of each organisation of which nothing is counted yet, and return how many these were."""
     found = 0
-    for row in await database.read(list_organisations):
-        found += await database.write(partial(_recount, catalog, organisation=row.organisation_id))
+    for row in await database.read(list_organisations, organisation=None):
+        organisation: UUID = row.organisation_id
+        work = partial(_recount, catalog, organisation=organisation)
+        found += await database.write(work, organisation=organisation)
     return found
 
 

@@ -49,7 +49,7 @@ async def withdraw(
         return _Withdrawal(connection, runtime, caller, now).run(submission_id, reason=reason, key=digest)
 
     async with runtime.flights.hold([digest]):
-        return await runtime.database.write(work)
+        return await runtime.database.write(work, organisation=caller.organisation)
 
 
 class _Withdrawal:

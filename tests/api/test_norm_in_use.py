@@ -65,7 +65,7 @@ def activate(clinic: Clinic, norm: Norm) -> None:
         connection.execute(update(norms).where(ours).values(active=False))
         connection.execute(insert(norms), row)
 
-    clinic.service.portal.call(clinic.service.runtime.database.write, work)
+    clinic.service.write(work)
 
 
 def test_without_a_norm_nothing_is_claimed(clinic: Clinic) -> None:

@@ -130,9 +130,7 @@ def test_scopes_beyond_reading_are_closed_whatever_is_stored(clinic: Clinic) -> 
     widen = update(applications).where(
         applications.c.organisation_id == clinic.organisation, applications.c.application_id == key.application
     )
-    clinic.service.portal.call(
-        clinic.service.runtime.database.write, lambda c: c.execute(widen.values(scopes=list(ALL))).rowcount
-    )
+    clinic.service.write(lambda c: c.execute(widen.values(scopes=list(ALL))))
     assert caller(key).scopes == frozenset(SCOPES)
     assert {scope for name, scope in SCOPE_OF.items() if call(key, name, ids).status_code == 403} == {
         scope for scope in SCOPE_OF.values() if scope not in SCOPES
@@ -155,8 +153,7 @@ def test_a_membership_of_another_organisation_opens_nothing(clinic: Clinic) -> N
         }
         for therapist, role in ((own, "member"), (caller(key).therapist_id, "supervisor"))
     ]
-    write = clinic.service.runtime.database.write
-    clinic.service.portal.call(write, lambda c: c.execute(insert(memberships), rows).rowcount)
+    clinic.service.write(lambda c: c.execute(insert(memberships), rows))
     assert caller(key).supervised == frozenset()
     assert statuses(key, made) == {404}
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert
 
-from app.norms.store import list_norms
+from app.norms.local import own_norms
 from app.storage.documents import to_json
 from app.storage.statistics_tables import norms
 from tests.api.test_norm_in_use import NORM, NORM_ID
@@ -32,7 +32,7 @@ def with_norm(shell: Shell) -> str:
     def work(connection: Connection) -> None:
         connection.execute(insert(norms), row)
 
-    shell.ask(lambda runtime: runtime.database.write(work))
+    shell.ask(lambda runtime: runtime.database.write(work, organisation=UUID(organisation)))
     return organisation
 
 
@@ -62,5 +62,5 @@ def test_a_norm_that_is_not_there_is_refused(shell: Shell) -> None:
     other = shell.organisation()
     shell.refused("norms", "activate", NORM_ID, "--org", other)
     shell.refused("norms", "activate", str(uuid4()), "--org", other)
-    rows = shell.ask(lambda runtime: runtime.database.read(lambda c: list_norms(c, organisation=UUID(other))))
+    rows = shell.ask(lambda runtime: own_norms(runtime, organisation=UUID(other)))
     assert rows == []

@@ -79,7 +79,8 @@ def test_teams_are_logged_with_ids_only(shell: Shell, org: str) -> None:
     query = select(events.c.kind, events.c.subject).where(
         events.c.organisation_id == UUID(org), events.c.kind.startswith("team.")
     )
-    rows = shell.ask(lambda r: r.database.read(lambda c: list(c.execute(query.order_by(events.c.event_id)))))
+    ordered = query.order_by(events.c.event_id)
+    rows = shell.ask(lambda r: r.database.read(lambda c: list(c.execute(ordered)), organisation=UUID(org)))
     assert [(row.kind, sorted(row.subject)) for row in rows] == [
         ("team.created", ["team_id"]),
         ("team.member_added", ["role", "team_id", "therapist_id"]),

@@ -76,7 +76,7 @@ def test_sqlite_commits_reach_the_disk(tmp_path: Path, portal: BlockingPortal) -
             names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
             return [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
 
-        assert portal.call(service.runtime.database.write, pragmas) == ["wal", 2, 1, 5000]
+        assert service.in_service(pragmas) == ["wal", 2, 1, 5000]
 
 
 def test_postgresql_commits_reach_the_disk(postgres_url: str, portal: BlockingPortal, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_postgresql_commits_reach_the_disk(postgres_url: str, portal: BlockingPo
         def settings(connection: Connection) -> list[object]:
             return [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("synchronous_commit", "fsync")]
 
-        assert portal.call(service.runtime.database.write, settings) == ["on", "on"]
+        assert service.in_service(settings) == ["on", "on"]
 
 
 def _without(table: Table) -> Callable[[Connection, Clinic], None]:
@@ -177,6 +177,6 @@ def test_the_accounting_finds_planted_faults(
     """Whatever is lost, doubled, orphaned or half written is found, and nothing is found before it is planted."""
     told = UUID(clinic.recorded(form())["id"])
     assert clinic.service.read(lambda c: faults(c, [told], organisation=clinic.organisation)) == []
-    clinic.service.portal.call(clinic.service.runtime.database.write, lambda c: fault(c, clinic))
+    clinic.service.write(lambda c: fault(c, clinic))
     found = clinic.service.read(lambda c: faults(c, [told], organisation=clinic.organisation))
     assert any(one.startswith(says) for one in found), found

@@ -157,7 +157,7 @@ def test_the_rebuild_finds_planted_faults(clinic: Clinic, change: dict[str, Any]
     planted = update(scores).where(
         scores.c.organisation_id == clinic.organisation, scores.c.submission_id == told, scores.c.component == "total"
     )
-    clinic.service.portal.call(clinic.service.runtime.database.write, lambda c: c.execute(planted.values(**change)))
+    clinic.service.write(lambda c: c.execute(planted.values(**change)))
     assert any(one.startswith(says) for one in differences(clinic))
 
 
@@ -168,7 +168,7 @@ def test_the_rebuild_finds_a_state_that_does_not_follow(clinic: Clinic) -> None:
     course = clinic.service.read(lambda c: c.execute(select(episodes.c.course).where(of)).scalar_one())
     line = course["series"]["trq-s/client"] | {"totals": [1.25]}
     planted = update(episodes).where(of).values(course=course | {"series": {"trq-s/client": line}})
-    clinic.service.portal.call(clinic.service.runtime.database.write, lambda c: c.execute(planted))
+    clinic.service.write(lambda c: c.execute(planted))
     assert [one.split(" ")[0] for one in differences(clinic)] == ["/progress"]
 
 
@@ -183,5 +183,5 @@ def test_the_rebuild_finds_a_change_and_a_stage_that_were_told_wrongly(clinic: C
     }
     stage = row.stage | {"estimate": row.stage["estimate"] | {"probabilities": [1.0, 0.0, 0.0, 0.0]}}
     planted = update(assessments).where(*of).values(change=change, stage=stage)
-    clinic.service.portal.call(clinic.service.runtime.database.write, lambda c: c.execute(planted))
+    clinic.service.write(lambda c: c.execute(planted))
     assert differences(clinic) == [f"change of {told['id']}", f"stage told with {told['id']}"]

@@ -40,7 +40,7 @@ def looked_up(url: str, work: Callable[[Connection], Any]) -> Any:
     async def read() -> Any:
         database = open_database(url)
         try:
-            return await database.read(work)
+            return await database.read(work, organisation=None)
         finally:
             await database.close()
 
@@ -56,7 +56,7 @@ def written(url: str, statement: str, **values: str) -> int:
             documents = [bindparam(name, type_=Document) for name in values]
             ready = text(statement).bindparams(*documents)
             sent = {name: json.loads(value) for name, value in values.items()}
-            return await database.write(lambda c: c.execute(ready, sent).rowcount)
+            return await database.write(lambda c: c.execute(ready, sent).rowcount, organisation=None)
         finally:
             await database.close()
 

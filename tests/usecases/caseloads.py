@@ -86,7 +86,7 @@ class Made:
                 if rows:
                     connection.execute(insert(table), rows)
 
-        clinic.service.portal.call(clinic.service.runtime.database.write, work)
+        clinic.service.write(work)
 
 
 def person(organisation: UUID, name: str, at: datetime) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -23,12 +24,12 @@ def together(clinic: Clinic, calls: Sequence[Callable[[], httpx.Response]]) -> t
     database = clinic.service.runtime.database
     write, written, go_on = database.write, 0, asyncio.Event()
 
-    async def gated(work: Callable[[Connection], Any]) -> Any:
+    async def gated(work: Callable[[Connection], Any], *, organisation: UUID | None) -> Any:
         nonlocal written
         written += 1
         if written == 1:
             await asyncio.wait_for(go_on.wait(), 20)
-        return await write(work)
+        return await write(work, organisation=organisation)
 
     with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(len(calls) + 1) as pool:
         patched.setattr(database, "write", gated)

@@ -130,7 +130,7 @@ def test_a_walk_shows_the_moment_at_which_it_began(clinic: Clinic) -> None:
         )
         connection.execute(insert(signals), later.signals)
 
-    clinic.service.portal.call(clinic.service.runtime.database.write, meanwhile)
+    clinic.service.write(meanwhile)
     rest, cursor = [], first.next_cursor
     while cursor is not None:
         found = page(clinic, limit=3, cursor=cursor, now=NOW + timedelta(minutes=1))

@@ -71,7 +71,7 @@ def write(clinic: Clinic, *found: Event) -> None:
     def work(connection: Connection) -> None:
         append_events(connection, found, organisation=clinic.organisation)
 
-    clinic.service.portal.call(clinic.service.runtime.database.write, work)
+    clinic.service.write(work)
 
 
 def test_a_form_is_told_with_the_ids_of_what_it_brought(clinic: Clinic) -> None:
@@ -283,5 +283,4 @@ def test_another_organisation_has_numbers_of_its_own(clinic: Clinic) -> None:
 def test_sealing_nothing_is_harmless(clinic: Clinic) -> None:
     """An organisation whose events all have a number."""
     read(clinic, after=0)
-    database = clinic.service.runtime.database
-    assert clinic.service.portal.call(database.write, partial(seal, organisation=clinic.organisation)) == 0
+    assert clinic.service.write(partial(seal, organisation=clinic.organisation)) == 0

@@ -16,7 +16,7 @@ from tests.usecases.test_corrections import answered, since_previous, whole
 def forget_the_course(clinic: Clinic) -> None:
     """Take away what the clinic's episodes keep, as a migration leaves the episodes of earlier versions."""
     forgotten = update(episodes).where(episodes.c.organisation_id == clinic.organisation).values(course=None)
-    clinic.service.portal.call(clinic.service.runtime.database.write, lambda c: c.execute(forgotten))
+    clinic.service.write(lambda c: c.execute(forgotten))
 
 
 def test_a_late_second_session_stands_between_the_first_and_the_third(clinic: Clinic) -> None:

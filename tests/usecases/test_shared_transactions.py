@@ -14,10 +14,9 @@ from typing import Any
 import httpx
 import pytest
 from anyio.from_thread import BlockingPortal
-from sqlalchemy import text
 from sqlalchemy.util import await_only
 
-import app.storage.database
+import app.storage.binding
 from app.storage.database import open_database
 from app.storage.flights import Flights
 from app.storage.runtime import Runtime
@@ -183,7 +182,7 @@ def test_a_locked_client_is_in_progress_for_those_who_wait_for_it_only(
     on_postgres: Service, lock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL: of one transaction's callers the others are stored before the lock is free; a retry works after."""
-    monkeypatch.setattr(app.storage.database, "_PATIENCE", text("SET LOCAL lock_timeout = '300ms'"))
+    monkeypatch.setattr(app.storage.binding, "PATIENCE", "300ms")
     clinic = on_postgres.clinic()
     locked = clinic.recorded(form(client_ref="locked"))
     second = form(client_ref="locked", session_number=2)

@@ -124,4 +124,4 @@ def forget(clinic: Clinic) -> None:
         for table in (statistics, series_statistics):
             connection.execute(delete(table).where(table.c.organisation_id == clinic.organisation))
 
-    clinic.service.portal.call(clinic.service.runtime.database.write, work)
+    clinic.service.write(work)

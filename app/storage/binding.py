@@ -1,0 +1,70 @@
+"""The second wall: on PostgreSQL a transaction is bound to the one organisation whose rows it may see and write.
+
+The binding ends with the transaction, so that no connection carries it into the next one, behind PgBouncer too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+from uuid import UUID
+
+from sqlalchemy import AdaptedConnection, Connection, text
+
+from app.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+#: So long a write waits for a lock at most.
+PATIENCE = "3s"
+#: Bound to the empty text, no row of any organisation is seen.
+_BIND_WRITE = text(
+    "SELECT set_config('lock_timeout', :patience, true), set_config('alliance.organisation', :organisation, true)"
+)
+
+
+def bound_write(connection: Connection, *, work: Callable[[Connection], T], organisation: UUID | None) -> T:
+    """Run a write within the transaction that the connection begins with it."""
+    bound = "" if organisation is None else organisation.hex
+    connection.execute(_BIND_WRITE, {"patience": PATIENCE, "organisation": bound})
+    return work(connection)
+
+
+def bound_read(connection: Connection, *, work: Callable[[Connection], T], organisation: UUID | None) -> T:
+    """Run a read on a connection in AUTOCOMMIT.
+
+    The transaction begins and is bound in one message to the server, which SQLAlchemy has no way to send: so it is
+    begun and ended here. A read that is bound to nobody needs none.
+    """
+    if organisation is None:
+        return work(connection)
+    _send(connection, f"BEGIN READ ONLY; SET LOCAL alliance.organisation = '{organisation.hex}'")
+    try:
+        found = work(connection)
+    except Exception:
+        _end(connection, "ROLLBACK")
+        raise
+    except BaseException:
+        connection.invalidate()  # cancelled: the connection is in the midst of something
+        raise
+    _end(connection, "COMMIT")
+    return found
+
+
+def _end(connection: Connection, statement: str) -> None:
+    """End the transaction, unless the connection was lost and the transaction with it."""
+    if not connection.invalidated:
+        _send(connection, statement)
+
+
+def _send(connection: Connection, statement: str) -> None:
+    """Send a statement around SQLAlchemy; a connection on which it fails is closed, never given back."""
+    driver = cast(AdaptedConnection, connection.connection.dbapi_connection)
+    try:
+        driver.run_async(lambda one: one.execute(statement))
+    except Exception as error:
+        connection.invalidate()
+        raise StorageUnavailable from error
+    except BaseException:
+        connection.invalidate()
+        raise
