@@ -32,13 +32,14 @@ from app.web.auth import Authentication
 from app.web.boundary import BodyLimit, Boundary
 from app.web.openapi import openapi
 from app.web.problems import on_http_exception, on_validation_error
+from app.web.rates import FailedLogins, RateLimits
 from app.web.wire import COMPRESSED_FROM
 
 
-def create_app(runtime: Runtime | None = None) -> FastAPI:
-    """Build the service; without a runtime it opens what the environment's settings name."""
+def create_app(runtime: Runtime | None = None, settings: Settings | None = None) -> FastAPI:
+    """Build the service; what is not given is what the environment's settings name."""
+    settings = settings or Settings()
     if runtime is None:
-        settings = Settings()
         runtime = open_runtime(
             database_url=settings.database_url,
             secrets_dir=settings.secrets_dir,
@@ -63,12 +64,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[
-            Middleware(Boundary),
-            Middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5),
-            Middleware(Authentication),
-            Middleware(BodyLimit),
-        ],
+        middleware=_rings(settings),
         exception_handlers={HTTPException: on_http_exception, RequestValidationError: on_validation_error},
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
@@ -81,3 +77,15 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.mount("/assets", documentation.ASSETS)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign] # the documented way to extend the document
     return app
+
+
+def _rings(settings: Settings) -> list[Middleware]:
+    """List what a request goes through, outermost first."""
+    return [
+        Middleware(Boundary),
+        Middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5),
+        Middleware(FailedLogins, failed=settings.rate_limit_failed_logins),
+        Middleware(Authentication),
+        Middleware(RateLimits, writes=settings.rate_limit_writes, reads=settings.rate_limit_reads),
+        Middleware(BodyLimit, seconds=settings.body_seconds),
+    ]

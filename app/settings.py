@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+#: A limit as people write it.
+Rate = Annotated[str, Field(pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour))$")]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
 class Settings(BaseSettings):
@@ -31,4 +35,22 @@ class Settings(BaseSettings):
     instruments_dir: Path | None = Field(
         default=None,
         description="A site's own definitions and texts, laid out as KEY/VERSION.yaml and KEY/VERSION.LOCALE.yaml.",
+    )
+    rate_limit_writes: Rate = Field(
+        default="1000/second", description="What an application may send, for each worker, or `off`."
+    )
+    rate_limit_reads: Rate = Field(
+        default="2000/second", description="What an application may read, for each worker, or `off`."
+    )
+    rate_limit_failed_logins: Rate = Field(
+        default="100/minute", description="Wrong credentials from one address, for each worker, or `off`."
+    )
+    connections: int = Field(
+        default=500, ge=1, le=100_000, description="Connections that a worker holds; more are answered 503."
+    )
+    headers_seconds: Seconds = Field(default=10, description="The time in which a request's headers must come.")
+    body_seconds: Seconds = Field(default=10, description="The time in which a whole body must come.")
+    answer_seconds: Seconds = Field(default=30, description="The time in which an answer must be taken.")
+    idle_seconds: int = Field(
+        default=30, ge=1, le=3600, description="How long a connection stays open between two requests."
     )

@@ -22,12 +22,16 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.access.administer import Binding, add_key, create_application, create_organisation
 from app.access.caller import SCOPES
 from app.main import create_app
+from app.settings import Settings
 from app.storage.database import parse_url
 from app.storage.migrate import upgrade
 from app.storage.runtime import Runtime, open_runtime
 from app.storage.tables import metadata
 
 T = TypeVar("T")
+
+#: All tests call from one address, and many of them with wrong credentials.
+SETTINGS = Settings(rate_limit_failed_logins="off")
 
 #: A complete answer to trq-s: total mean 4.125, mostly about the problem.
 ANSWERS: dict[str, Any] = {
@@ -110,7 +114,7 @@ class Service:
 
         async def begin() -> Service:
             runtime = open_runtime(database_url=database_url, secrets_dir=secrets, make_secrets=True)
-            transport = httpx.ASGITransport(app=create_app(runtime), raise_app_exceptions=False)
+            transport = httpx.ASGITransport(app=create_app(runtime, SETTINGS), raise_app_exceptions=False)
             http = httpx.AsyncClient(transport=transport, base_url="http://alliance.test")
             return cls(runtime=runtime, portal=portal, http=http, database_url=database_url)
 

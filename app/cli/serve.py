@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -56,6 +57,8 @@ def serve(
     """Serve the API and its pages."""
     import uvicorn
 
+    from app.web.connections import Allowed, Connection
+
     settings = read_settings()
     has_organisations = asyncio.run(_check(settings))
     say(f"Alliance serves on [bold]http://{host}:{port}/docs[/bold]")
@@ -76,6 +79,20 @@ def serve(
         server_header=False,
         access_log=False,  # a line for each request costs a third of a read, and says whom it is about
         timeout_graceful_shutdown=20,
+        timeout_keep_alive=settings.idle_seconds,
+        ws="none",
+        http=cast(
+            "type[asyncio.Protocol]",  # what makes one is enough
+            partial(
+                Connection,
+                allowed=Allowed(
+                    connections=settings.connections,
+                    headers_seconds=settings.headers_seconds,
+                    body_seconds=settings.body_seconds,
+                    answer_seconds=settings.answer_seconds,
+                ),
+            ),
+        ),
     )
 
 

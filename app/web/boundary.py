@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import traceback
+from asyncio import get_running_loop, timeout_at
+from collections.abc import Iterable
 from secrets import token_hex
 
 from starlette.datastructures import Headers
@@ -24,6 +26,7 @@ PAGE_POLICY = (
 _SAFE = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _PAGE = (*_SAFE, (b"content-security-policy", PAGE_POLICY.encode()))
 _DATA = (*_SAFE, (b"content-security-policy", b"default-src 'none'"))
+_CLOSED = {"Connection": "close"}
 _NOT_KEPT = (b"cache-control", b"no-store")
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
 _log = logging.getLogger("uvicorn.error")
@@ -42,14 +45,15 @@ class Boundary:
             return
         told = _TRACEPARENT.match(Headers(scope=scope).get("traceparent", ""))
         trace_id = told.group(1) if told else token_hex(16)
-        scope.setdefault("state", {})["trace_id"] = trace_id
+        state = scope.setdefault("state", {})
+        state["trace_id"] = trace_id
         started = False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _set_headers(message, trace_id)
+                _set_headers(message, trace_id, state.get("headers", ()))
             await send(message)
 
         try:
@@ -73,13 +77,14 @@ def _answered(error: Exception, trace_id: str) -> Response:
 
 
 class BodyLimit:
-    """Middleware that refuses a body over 1 MiB.
+    """Middleware that refuses a body over 1 MiB, and one that takes too long to come.
 
-    The framework's own limit answers in plain text, and before credentials are checked.
+    The framework's own limit answers in plain text, and before credentials are checked; the server has none of time.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, seconds: float) -> None:
         self._app = app
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count what is received, and stop at the limit."""
@@ -88,29 +93,33 @@ class BodyLimit:
             return
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isascii() and declared.isdigit() and int(declared[:20]) > MAX_BODY:
-            await problem("too_large", trace_id=scope["state"]["trace_id"], headers={"Connection": "close"})(
-                scope, receive, send
-            )
+            await problem("too_large", trace_id=scope["state"]["trace_id"], headers=_CLOSED)(scope, receive, send)
             return
-        received = 0
+        received, until = 0, None
 
         async def receive_limited() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, until
+            until = until or get_running_loop().time() + self._seconds
+            try:
+                async with timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise WebProblem("body_timeout", headers=_CLOSED) from None
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > MAX_BODY:
-                    raise WebProblem("too_large")
+                    raise WebProblem("too_large", headers=_CLOSED)
             return message
 
         await self._app(scope, receive_limited, send)
 
 
-def _set_headers(message: Message, trace_id: str) -> None:
+def _set_headers(message: Message, trace_id: str, more: Iterable[tuple[bytes, bytes]]) -> None:
     """Add what all answers share, as it is sent: to set each header by name would go through all of them each time."""
     headers = message["headers"] = list(message.get("headers", ()))
     names = dict(headers)
     headers.append((b"x-trace-id", trace_id.encode()))
+    headers += more
     headers += _PAGE if names.get(b"content-type", b"").startswith(b"text/html") else _DATA
     if b"cache-control" not in names:
         headers.append(_NOT_KEPT)

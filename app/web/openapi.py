@@ -18,12 +18,14 @@ _DESCRIPTIONS = {
     401: "No valid credentials.",
     403: "The application lacks the scope.",
     404: "Nothing is there: absent, malformed or another organisation's.",
+    408: "The body did not come in time; nothing was stored.",
     409: "What is stored forbids it.",
     412: "The id stands for another form, or what is to be changed is not as it was read.",
     413: "The body is over 1 MiB.",
     415: "The body is not declared as JSON.",
     422: "The body has faults; nothing was stored.",
     428: "The header with the precondition is missing.",
+    429: "Too many requests; nothing was stored.",
     500: "Something went wrong here; nothing was acknowledged.",
     503: "The database can't be used; nothing was acknowledged.",
 }
@@ -47,6 +49,21 @@ _TAGS = [
     {"name": "instruments", "description": "What is asked and how it is counted; scoring without storing."},
     {"name": "health", "description": "Whether the service lives and can work."},
 ]
+#: How often an application may ask, as draft-ietf-httpapi-ratelimit-headers-10 tells it; none where the limit is off.
+_RATE_LIMITS: dict[str, dict[str, Any]] = {
+    "RateLimit-Policy": {
+        "description": 'The limit that was counted against: `"writes";q=1000;w=1` is 1000 writes in a second.',
+        "schema": {"type": "string", "maxLength": 100},
+    },
+    "RateLimit": {
+        "description": 'How it stands: `"writes";r=998;t=1` is 998 left, all of them again in a second.',
+        "schema": {"type": "string", "maxLength": 100},
+    },
+}
+_RETRY_AFTER: dict[str, Any] = {
+    "description": "Seconds to wait.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 3600},
+}
 #: Relative to where the document is served: every site has an address of its own, behind TLS of its own.
 _SERVERS = [{"url": "/", "description": "The service that serves this document."}]
 #: What is said of a parameter wherever it stands.
@@ -144,8 +161,11 @@ def _complete(operation: dict[str, Any]) -> None:
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     responses.update({str(status): said for status, said in problems(500).items()})
+    if "requestBody" in operation:
+        responses.update({str(status): said for status, said in problems(408).items()})
+    if operation.setdefault("security", []):  # none is needed, which is not the same as nothing said
+        _limit(responses)
     operation["responses"] = dict(sorted(responses.items()))
-    operation.setdefault("security", [])  # none is needed, which is not the same as nothing said
     for parameter in operation.get("parameters", []):
         schema = _without_null(parameter["schema"])
         if parameter["name"] in _PATTERNS:
@@ -154,6 +174,15 @@ def _complete(operation: dict[str, Any]) -> None:
             schema = _PRECONDITIONS[parameter["name"]]
             parameter["required"] = True
         parameter.update({**_PARAMETERS.get(parameter["name"], {}), **parameter, "schema": schema})
+
+
+def _limit(responses: dict[str, Any]) -> None:
+    """Say that an operation is counted, and what is answered when it is too much."""
+    responses.update({str(status): said for status, said in problems(429).items()})
+    responses["429"]["headers"] = {"Retry-After": _RETRY_AFTER}
+    told = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_LIMITS}
+    for response in responses.values():
+        response["headers"] = {**response.get("headers", {}), **told}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -209,6 +238,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         schemas = document["components"]["schemas"]
         schema = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs"), ProblemOut=schema)
+        document["components"]["headers"] = deepcopy(_RATE_LIMITS)
         for kind in (In, Out):
             _with_nulls(schemas, kind)
         for unused in ("HTTPValidationError", "ValidationError"):

@@ -82,7 +82,28 @@ _KINDS = (
         "The header with the precondition is missing",
         "A PUT of a form needs `If-None-Match: *`, any other PUT `If-Match` with the `ETag` that you read.",
     ),
+    ProblemKind(
+        "headers_timeout",
+        408,
+        "The headers did not come in time",
+        "Nothing was stored: send the request again, whole. The connection is closed.",
+    ),
+    ProblemKind(
+        "body_timeout",
+        408,
+        "The body did not come in time",
+        "Nothing was stored: send it again with the same key. The connection is closed.",
+    ),
     ProblemKind("too_large", 413, "The body is too large", "A body holds at most 1 MiB; the connection may be closed."),
+    ProblemKind(
+        "headers_too_large", 431, "The headers are too large", "Line and headers hold at most 32 KiB together."
+    ),
+    ProblemKind(
+        "rate_limited",
+        429,
+        "Too many requests",
+        "Nothing was stored: try again with the same key after `Retry-After` seconds. `RateLimit` says how it stands.",
+    ),
     ProblemKind(
         "unsupported_media_type", 415, "The body is not declared as JSON", "Send `Content-Type: application/json`."
     ),
@@ -156,6 +177,12 @@ _KINDS = (
         "internal_error", 500, "Something went wrong here", "Nothing was acknowledged: try again with the same key."
     ),
     ProblemKind("storage_busy", 503, "The database is busy", "Nothing was stored: try again with the same key."),
+    ProblemKind(
+        "too_many_connections",
+        503,
+        "Too many connections are open",
+        "Nothing was stored: keep connections open and use them again; try again after `Retry-After` seconds.",
+    ),
     ProblemKind(
         "storage_unavailable",
         503,

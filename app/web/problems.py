@@ -98,8 +98,15 @@ class ProblemOut(BaseModel):
 class WebProblem(FastApiHTTPException):
     """A problem that only the web knows: a body, a header or a parameter that can't be used."""
 
-    def __init__(self, code: str, *, faults: Sequence[Fault] = (), parameter: str | None = None) -> None:
-        super().__init__(status_code=PROBLEMS[code].status or 400)
+    def __init__(
+        self,
+        code: str,
+        *,
+        faults: Sequence[Fault] = (),
+        parameter: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status_code=PROBLEMS[code].status or 400, headers=headers)
         self.code = code
         self.faults = faults
         self.parameter = parameter
@@ -172,7 +179,9 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer the framework's own 404, 405 and 413, and what our body parser refuses."""
     trace_id = request.state.trace_id
     if isinstance(error, WebProblem):
-        return problem(error.code, trace_id=trace_id, faults=error.faults, parameter=error.parameter)
+        return problem(
+            error.code, trace_id=trace_id, faults=error.faults, parameter=error.parameter, headers=error.headers
+        )
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
     if status == 405:
