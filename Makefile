@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup serve demo test test-clients bench check contract soak-contract format openapi docs validation lock clean help
+.PHONY: setup serve demo test test-clients bench check contract soak soak-contract format openapi docs validation lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -41,6 +41,9 @@ contract: $(READY) ## lint the contract and the image: spectral with the OWASP r
 soak-contract: $(READY) ## schemathesis for long: 50,000 cases on each database, from a seed of its own (SEED=, EXAMPLES=)
 	ALLIANCE_CONTRACT_SEED=$(SEED) ALLIANCE_CONTRACT_EXAMPLES=$(or $(EXAMPLES),2500) \
 		$(BIN)/python -m pytest tests/contract/test_schemathesis.py
+
+soak: $(READY) ## kills, faults, races and probes for hours on both databases; goes on where it was cut off (SOAK="--minutes 60")
+	@$(BIN)/python -m tests.faults $(SOAK)
 
 check: $(READY) ## everything CI runs: format, lint, types, import contracts, OpenAPI drift and lint, all tests
 	$(BIN)/ruff format --check .

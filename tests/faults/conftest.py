@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import BlockingPortal
 
+from tests.faults.ground import Ground
 from tests.faults.running import RunningService
+from tests.faults.seedbed import Seedbed
 from tests.harness import Clinic, Service, make_postgres_database
 
 
@@ -76,3 +78,19 @@ def own(
             yield running, service.clinic()
         finally:
             running.kill()
+
+
+@pytest.fixture(scope="session")
+def seedbed() -> Iterator[Seedbed]:
+    """The process that forks services."""
+    seedbed = Seedbed()
+    yield seedbed
+    seedbed.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ground(
+    request: pytest.FixtureRequest, tmp_path: Path, portal: BlockingPortal, postgres_url: str, seedbed: Seedbed
+) -> Ground:
+    """Where a harness runs, on each database."""
+    return Ground(database=request.param, postgres_url=postgres_url, folder=tmp_path, portal=portal, seedbed=seedbed)

@@ -43,14 +43,17 @@ class RunningService:
         self.launch()
         self.wait()
 
+    def environment(self) -> dict[str, str]:
+        """Say where its database and its secrets are."""
+        return {"ALLIANCE_DATABASE_URL": self.database_url, "ALLIANCE_SECRETS_DIR": str(self.secrets)}
+
+    def lives(self) -> bool:
+        """Say whether the process is there."""
+        return self.process is not None and self.process.poll() is None
+
     def launch(self) -> None:
         """Start it without waiting."""
-        environment = {
-            **os.environ,
-            "ALLIANCE_DATABASE_URL": self.database_url,
-            "ALLIANCE_SECRETS_DIR": str(self.secrets),
-            "PYTHONPYCACHEPREFIX": str(self.bytecode),
-        }
+        environment = {**os.environ, **self.environment(), "PYTHONPYCACHEPREFIX": str(self.bytecode)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--no-access-log"]
         self.process = subprocess.Popen(
@@ -66,8 +69,7 @@ class RunningService:
         """Wait until it is ready; a process that ends instead is a failure."""
         with httpx.Client(base_url=self.url, timeout=2) as http:
             for _ in range(1200):
-                assert self.process is not None
-                assert self.process.poll() is None, "the service ended"
+                assert self.lives(), "the service ended"
                 try:
                     if http.get("/readyz").status_code == 200:
                         return
