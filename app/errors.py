@@ -20,7 +20,10 @@ AllianceError
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+#: Why nothing can be written: the database is away, its disk is full, or it may only be read.
+Trouble = Literal["unavailable", "full", "read_only"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +194,10 @@ class StorageUnavailable(AllianceError):
     """The database can't be reached or can't be written; nothing was acknowledged, try again."""
 
     code = "storage_unavailable"
+
+    def __init__(self, *, reason: Trouble = "unavailable") -> None:
+        super().__init__()
+        self.reason = reason
 
 
 class Misconfigured(AllianceError):

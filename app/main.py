@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from app import __version__
+from app.seeing.logs import open_logs
+from app.seeing.traces import open_traces
 from app.settings import Settings
 from app.stages.advice import released_advice
 from app.storage.runtime import Runtime, open_runtime
@@ -23,6 +26,7 @@ from app.web import (
     documentation,
     health,
     instruments,
+    metrics,
     psychometrics,
     schedule,
     signals,
@@ -33,13 +37,23 @@ from app.web.boundary import BodyLimit, Boundary
 from app.web.openapi import openapi
 from app.web.problems import on_http_exception, on_validation_error
 from app.web.rates import FailedLogins, RateLimits
+from app.web.seen import Seen
 from app.web.wire import COMPRESSED_FROM
+
+
+def be_seen(settings: Settings) -> None:
+    """Begin to write log lines, and to send traces where there is a collector for them."""
+    open_logs(form=settings.log_format, level=settings.log_level, development=settings.env == "development")
+    standard = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if settings.traces_url or any(os.environ.get(name) for name in standard):
+        open_traces(url=settings.traces_url, version=__version__)
 
 
 def create_app(runtime: Runtime | None = None, settings: Settings | None = None) -> FastAPI:
     """Build the service; what is not given is what the environment's settings name."""
     settings = settings or Settings()
     if runtime is None:
+        be_seen(settings)
         runtime = open_runtime(
             database_url=settings.database_url,
             secrets_dir=settings.secrets_dir,
@@ -73,6 +87,8 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
     personal = (submissions, clients, schedule, signals, caseload, changes)
     for resource in (*personal, psychometrics, instruments, health, documentation):
         app.include_router(resource.router)
+    if settings.metrics_port is None:
+        app.include_router(metrics.router)
     app.mount("/assets/swagger", documentation.SWAGGER)
     app.mount("/assets", documentation.ASSETS)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign] # the documented way to extend the document
@@ -82,6 +98,7 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
 def _rings(settings: Settings) -> list[Middleware]:
     """List what a request goes through, outermost first."""
     return [
+        Middleware(Seen),
         Middleware(Boundary),
         Middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5),
         Middleware(FailedLogins, failed=settings.rate_limit_failed_logins),

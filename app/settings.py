@@ -54,3 +54,19 @@ class Settings(BaseSettings):
     idle_seconds: int = Field(
         default=30, ge=1, le=3600, description="How long a connection stays open between two requests."
     )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="`auto`: text at a terminal in `development`, JSON otherwise."
+    )
+    log_level: Literal["info", "warning", "error"] = Field(
+        default="info", description="From `warning` on there is no line for each request."
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Serves `/metrics` on a port of its own, and no longer on the main one.",
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="Where the port of the metrics listens.")
+    traces_url: str | None = Field(
+        default=None, description="Sends traces to an OTLP collector, as `http://HOST:4318/v1/traces`."
+    )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import os
+import tempfile
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -57,6 +60,7 @@ def serve(
     """Serve the API and its pages."""
     import uvicorn
 
+    from app.seeing.logs import open_logs
     from app.web.connections import Allowed, Connection
 
     settings = read_settings()
@@ -70,6 +74,8 @@ def serve(
             "--scope submissions:read --scope scores:read --scope instruments:read[/bold]\n"
             "The second prints the API key, once.\n"
         )
+    open_logs(form=settings.log_format, level=settings.log_level, development=settings.env == "development")
+    _serve_metrics(settings, workers=workers)
     uvicorn.run(
         "app.main:create_app",
         factory=True,
@@ -77,7 +83,8 @@ def serve(
         port=port,
         workers=workers,
         server_header=False,
-        access_log=False,  # a line for each request costs a third of a read, and says whom it is about
+        access_log=False,  # its lines cost a third of a read, and say whom it is about: ours don't
+        log_config=None,  # what it says goes through our list
         timeout_graceful_shutdown=20,
         timeout_keep_alive=settings.idle_seconds,
         ws="none",
@@ -94,6 +101,24 @@ def serve(
             ),
         ),
     )
+
+
+def _serve_metrics(settings: Settings, *, workers: int) -> None:
+    """Have the workers share their counts, and serve these on a port of their own where one is asked for."""
+    if workers > 1:
+        # The workers find the folder when they load the library; this process only adds up what is in it.
+        folder = tempfile.TemporaryDirectory(prefix="alliance-metrics-")
+        atexit.register(folder.cleanup)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder.name
+    if settings.metrics_port is None:
+        return
+    from app.seeing.metrics import serve_metrics
+
+    try:
+        serve_metrics(host=settings.metrics_host, port=settings.metrics_port)
+    except OSError:
+        raise fail(f"the port {settings.metrics_port} of the metrics can't be used") from None
+    say(f"Metrics on [bold]http://{settings.metrics_host}:{settings.metrics_port}/metrics[/bold]")
 
 
 async def _check(settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
@@ -21,7 +21,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from app.errors import AllianceError, KeyInProgress, Misconfigured, StorageBusy, StorageUnavailable
+from app.errors import AllianceError, KeyInProgress, Misconfigured, StorageBusy, StorageUnavailable, Trouble
+from app.seeing.metrics import Kind, count_database_error, timed
+from app.seeing.traces import part
 from app.storage.binding import bound_read, bound_write
 from app.storage.documents import to_json
 
@@ -33,6 +35,9 @@ _TRIES = 5
 _LOST_RACE = frozenset({"40001", "40P01", "23505"})  # serialization, deadlock, unique key taken meanwhile
 _UNIQUE = "23505"
 _LOCK_TIMEOUT = "55P03"
+#: What a database says of the disk that it can't write to.
+_DISK: Mapping[str, Trouble] = {"53100": "full", "25006": "read_only"}
+_KINDS = {"40001": "lost_race", "40P01": "lost_race", "23505": "lost_race", "55P03": "lock_timeout"}
 _POOL = 16
 
 
@@ -131,15 +136,17 @@ class SqliteDatabase:
             await asyncio.to_thread(executor.shutdown)
             engine.dispose()
 
-    def _run(self, executor: ThreadPoolExecutor, engine: Engine, work: Work[T]) -> asyncio.Future[T]:
+    async def _run(self, executor: ThreadPoolExecutor, engine: Engine, work: Work[T]) -> T:
         def once() -> T:
             try:
                 with engine.begin() as connection:
                     return work(connection)
             except OperationalError as error:
-                raise _sqlite_error(error) from None
+                raise _counted(_sqlite_error(error)) from None
 
-        return asyncio.get_running_loop().run_in_executor(executor, once)
+        kind: Kind = "write" if executor is self._writer else "read"
+        with timed(kind), part(f"database {kind}", db__system__name=self.name):
+            return await asyncio.get_running_loop().run_in_executor(executor, once)
 
 
 class PostgresDatabase:
@@ -189,14 +196,18 @@ class PostgresDatabase:
             await self._engine.dispose()
 
     async def _once(self, connect: Connect, work: Work[T]) -> T:
+        kind: Kind = "read" if connect == self._reading.connect else "write"
         try:
-            async with self._gate, connect() as connection:
-                return await connection.run_sync(work)
+            with timed(kind), part(f"database {kind}", db__system__name=self.name):
+                async with self._gate, connect() as connection:
+                    return await connection.run_sync(work)
         except (OSError, InterfaceError, PoolTimeout) as error:
-            raise StorageUnavailable from error
+            raise _counted(StorageUnavailable()) from error
         except DBAPIError as error:
-            if error.connection_invalidated or _sqlstate(error)[:2] in {"08", "57", "53"}:
-                raise StorageUnavailable from None
+            state = _sqlstate(error)
+            if error.connection_invalidated or state[:2] in {"08", "57", "53"} or state in _DISK:
+                raise _counted(StorageUnavailable(reason=_DISK.get(state, "unavailable"))) from None
+            count_database_error(_KINDS.get(state, "other"))
             raise
 
 
@@ -225,4 +236,14 @@ def _sqlstate(error: DBAPIError) -> str:
 def _sqlite_error(error: OperationalError) -> AllianceError:
     """Tell a busy file, which is worth another try, from one that can't be used."""
     name = getattr(error.orig, "sqlite_errorname", "")
-    return StorageBusy() if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) else StorageUnavailable()
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StorageBusy()
+    if name.startswith("SQLITE_READONLY"):
+        return StorageUnavailable(reason="read_only")
+    return StorageUnavailable(reason="full" if name == "SQLITE_FULL" else "unavailable")
+
+
+def _counted(error: AllianceError) -> AllianceError:
+    """Count what the database refused, by a word of ours."""
+    count_database_error(error.reason if isinstance(error, StorageUnavailable) else "busy")
+    return error

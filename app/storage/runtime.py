@@ -14,6 +14,7 @@ from app.instruments.catalog import Catalog, open_catalog
 from app.storage.database import Database, open_database
 from app.storage.flights import Flights
 from app.storage.keyring import KeyRing, open_keyring
+from app.storage.probe import WriteProbe
 from app.storage.together import Lanes
 
 
@@ -33,6 +34,8 @@ class Runtime:
     new_id: Callable[[], UUID] = uuid7
     flights: Flights = field(default_factory=Flights)
     lanes: Lanes = field(default_factory=Lanes)
+    probe: WriteProbe = field(default_factory=WriteProbe)
+    secrets_dir: Path | None = None
 
 
 def open_runtime(
@@ -43,4 +46,5 @@ def open_runtime(
         database=open_database(database_url),
         keys=open_keyring(secrets_dir, make=make_secrets),
         catalog=open_catalog(instruments_dir),
+        secrets_dir=secrets_dir,
     )

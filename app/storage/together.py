@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from app.errors import StorageUnavailable
+from app.seeing.metrics import waiting_in
+from app.seeing.traces import part
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,7 +41,8 @@ class Lane(Generic[Item, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._running is None:
-            self._running = asyncio.create_task(self._run())
+            # The work is everybody's who waits: it belongs to no caller's trace.
+            self._running = asyncio.create_task(self._run(), context=Context())
         return await future
 
     async def _run(self) -> None:
@@ -94,4 +98,5 @@ class Lanes:
         lane: Lane[Item, Result] | None = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(work, most=most, weigh=weigh, when_idle=partial(self._lanes.pop, key))
-        return await lane(item)
+        with waiting_in(name).track_inprogress(), part(f"wait {name}"):
+            return await lane(item)

@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.errors import KeyInProgress, SessionAlreadyRated, SourceConflict, StorageBusy
+from app.errors import InvalidSubmission, KeyInProgress, SessionAlreadyRated, SourceConflict, StorageBusy
+from app.seeing.metrics import TOGETHER, count_form
 from app.storage.runtime import Runtime
 from app.submissions.intake import Intake, Outcome, Recorded, Refused
 from app.submissions.prepare import Entry, Prepared, prepare
@@ -36,7 +37,16 @@ async def record(runtime: Runtime, caller: Caller, entries: Sequence[Entry]) -> 
             outcomes |= await _in_turn(runtime, ready, organisation=caller.organisation)
         except (KeyInProgress, StorageBusy) as error:  # nothing is stored: each form may be sent again
             outcomes |= dict.fromkeys(ready, error)
+    for outcome in outcomes.values():
+        _count(outcome)
     return [outcomes[index] for index in range(len(entries))]
+
+
+def _count(outcome: Outcome) -> None:
+    if isinstance(outcome, Recorded):
+        count_form("replayed" if outcome.replayed else "recorded" if outcome.created else "there")
+    else:
+        count_form("refused", code=outcome.specific_code if isinstance(outcome, InvalidSubmission) else outcome.code)
 
 
 async def _in_turn(runtime: Runtime, ready: dict[int, Prepared], *, organisation: UUID) -> dict[int, Outcome]:
@@ -87,10 +97,13 @@ async def _store(runtime: Runtime, ready: Mapping[int, Prepared], *, organisatio
     while ready:
         try:
             attempt = partial(_attempt, runtime, ready)
-            return outcomes | await runtime.database.write(attempt, organisation=organisation)
+            outcomes |= await runtime.database.write(attempt, organisation=organisation)
         except Refused as refused:
             outcomes |= refused.errors
             ready = {number: form for number, form in ready.items() if number not in refused.errors}
+        else:
+            TOGETHER.observe(len(ready))
+            break
     return outcomes
 
 

@@ -1,13 +1,9 @@
-"""The outermost ring of the service: a trace id, headers that keep answers safe, a limit on bodies, and no bare 500."""
+"""The outermost ring of the service: headers that keep answers safe, a limit on bodies, and no bare 500."""
 
 from __future__ import annotations
 
-import logging
-import re
-import traceback
 from asyncio import get_running_loop, timeout_at
 from collections.abc import Iterable
-from secrets import token_hex
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -15,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AllianceError
+from app.seeing.logs import log
 from app.web.problems import WebProblem, from_error, problem
 
 MAX_BODY = 1024 * 1024
@@ -28,8 +25,6 @@ _PAGE = (*_SAFE, (b"content-security-policy", PAGE_POLICY.encode()))
 _DATA = (*_SAFE, (b"content-security-policy", b"default-src 'none'"))
 _CLOSED = {"Connection": "close"}
 _NOT_KEPT = (b"cache-control", b"no-store")
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
-_log = logging.getLogger("uvicorn.error")
 
 
 class Boundary:
@@ -43,10 +38,8 @@ class Boundary:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        told = _TRACEPARENT.match(Headers(scope=scope).get("traceparent", ""))
-        trace_id = told.group(1) if told else token_hex(16)
-        state = scope.setdefault("state", {})
-        state["trace_id"] = trace_id
+        state = scope["state"]
+        trace_id = state["trace_id"]
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -70,9 +63,7 @@ def _answered(error: Exception, trace_id: str) -> Response:
     """Turn an error into a problem; one of ours says what it is, any other is a fault of the service."""
     if isinstance(error, AllianceError):
         return from_error(error, trace_id)
-    # The message of an error may hold what was sent, so only its type and its way are logged.
-    way = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("internal_error trace_id=%s type=%s\n%s", trace_id, type(error).__name__, way)
+    log.error("internal_error", trace_id=trace_id, exception=error)
     return problem("internal_error", trace_id=trace_id)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.responses import Response
 
 from app.errors import AllianceError
 from app.storage.migrate import is_current
+from app.storage.probe import keys_on_disk
 from app.web.openapi import problems
 from app.web.route import StrictRoute
 from app.web.wire import Out, Service, answer
@@ -28,6 +30,12 @@ class ReadyOut(Out):
     status: Literal["ready", "not_ready"]
     database: Literal["ok", "unavailable"]
     migrations: Literal["at_head", "behind", "unknown"]
+    writing: Literal["ok", "busy", "full", "read_only", "unavailable", "unknown"] = Field(
+        description="Whether a transaction that leaves nothing behind could be committed; asked once a second at most."
+    )
+    keys: Literal["ok", "unreadable", "changed"] = Field(
+        description="Whether the secrets could be read at another start, and are those in use."
+    )
 
 
 @router.get("/livez", response_model=LiveOut, summary="Does the process live?", responses=problems(400))
@@ -43,11 +51,17 @@ async def get_livez() -> Response:
     responses={503: {"model": ReadyOut, "description": "It can't, and says what is wrong."}, **problems(400)},
 )
 async def get_readyz(service: Service) -> Response:
-    """Ask the database, and whether its schema is the newest."""
+    """Ask the database, whether its schema is the newest and whether it can be written; and look for the secrets."""
+    keys = await keys_on_disk(service.secrets_dir, in_use=service.keys)
     try:
-        current = await is_current(service.database)
+        migrations = "at_head" if await is_current(service.database) else "behind"
     except AllianceError:
-        return answer(ReadyOut(status="not_ready", database="unavailable", migrations="unknown"), status=503)
-    if not current:
-        return answer(ReadyOut(status="not_ready", database="ok", migrations="behind"), status=503)
-    return answer(ReadyOut(status="ready", database="ok", migrations="at_head"))
+        return _not_ready(database="unavailable", migrations="unknown", writing="unknown", keys=keys)
+    found = {"database": "ok", "migrations": migrations, "writing": await service.probe(service.database), "keys": keys}
+    if found != {"database": "ok", "migrations": "at_head", "writing": "ok", "keys": "ok"}:
+        return _not_ready(**found)
+    return answer(ReadyOut.model_validate({"status": "ready", **found}))
+
+
+def _not_ready(**found: str) -> Response:
+    return answer(ReadyOut.model_validate({"status": "not_ready", **found}), status=503)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
 
 from app.errors import (
     AllianceError,
@@ -112,6 +113,17 @@ class WebProblem(FastApiHTTPException):
         self.parameter = parameter
 
 
+class _Problem(Response):
+    """A problem on its way out; it leaves its code in the request's state, where it is counted."""
+
+    code: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        scope.setdefault("state", {})["problem"] = self.code
+        await super().__call__(scope, receive, send)
+
+
 def problem(
     code: str,
     *,
@@ -122,12 +134,14 @@ def problem(
 ) -> Response:
     """Answer with a problem."""
     body = problem_body(code, trace_id=trace_id, faults=faults, **more)
-    return Response(
+    answer = _Problem(
         json.dumps(body, ensure_ascii=False),
         status_code=body["status"],
         media_type="application/problem+json",
         headers=headers,
     )
+    answer.code = code
+    return answer
 
 
 def problem_body(code: str, *, trace_id: str, faults: Sequence[Fault] = (), **more: Any) -> dict[str, Any]:

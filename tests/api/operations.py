@@ -56,6 +56,8 @@ SCOPE_OF = {
     "GET /v1/instruments/{key}/versions/{version}": "instruments:read",
     "POST /v1/instruments/{key}/score": "instruments:read",
 }
+#: For the operator's programs, and not in the contract.
+UNLISTED = {"GET /metrics": "admin"}
 #: Operations whose path names something of an organisation. A PUT names what is not there yet.
 PERSONAL = [
     name

@@ -171,7 +171,7 @@ def test_the_service_says_that_it_lives_and_can_work(service: Service) -> None:
     assert (live.status_code, live.json()) == (200, {"status": "alive"})
     assert (ready.status_code, ready.json()) == (
         200,
-        {"status": "ready", "database": "ok", "migrations": "at_head"},
+        {"status": "ready", "database": "ok", "migrations": "at_head", "writing": "ok", "keys": "ok"},
     )
     assert (live.headers["cache-control"], ready.headers["cache-control"]) == ("no-store", "no-store")
 
@@ -198,7 +198,13 @@ def test_without_its_database_the_service_lives_and_cannot_work(clinic: Clinic, 
     assert live.status_code == 200
     assert (ready.status_code, json.loads(ready.content)) == (
         503,
-        {"status": "not_ready", "database": "unavailable", "migrations": "unknown"},
+        {
+            "status": "not_ready",
+            "database": "unavailable",
+            "migrations": "unknown",
+            "writing": "unknown",
+            "keys": "ok",
+        },
     )
     refused(read, 503, "storage_unavailable")
     assert read.headers["retry-after"] == "1"
@@ -214,5 +220,5 @@ def test_an_old_database_is_not_ready(service: Service, tmp_path: Path) -> None:
     ready = service.portal.call(ask)
     assert (ready.status_code, ready.json()) == (
         503,
-        {"status": "not_ready", "database": "ok", "migrations": "behind"},
+        {"status": "not_ready", "database": "ok", "migrations": "behind", "writing": "ok", "keys": "ok"},
     )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 import signal
 import socket
 import time
@@ -44,3 +46,36 @@ def test_the_service_is_served_and_says_how_to_begin(shell: Shell, has_organisat
         _, said = process.communicate(timeout=30)
     assert f"http://127.0.0.1:{port}/docs" in said
     assert ("Nobody can call it yet" in said) is not has_organisation
+
+
+def lines_of(said: str) -> list[dict[str, object]]:
+    """Read the lines that are for programs; what `serve` says to a person comes before them."""
+    return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_process_writes_json_and_counts_all_workers(shell: Shell, workers: int) -> None:
+    """Nothing of a path is in it, libraries' lines are there too, and the main port has no metrics."""
+    shell.organisation()
+    port, beside = free_port(), free_port()
+    process = shell.start("serve", "--port", str(port), "--workers", str(workers), ALLIANCE_METRICS_PORT=str(beside))
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(url)
+        for _ in range(10):
+            assert httpx.get(f"{url}/livez").status_code == 200
+        assert httpx.get(f"{url}/problems/canary7361").status_code == 404
+        assert httpx.get(f"{url}/metrics").status_code == 401
+        counted = httpx.get(f"http://127.0.0.1:{beside}/metrics").text
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    series = r'^alliance_requests_total{method="GET",route="/livez",status="200"} (\S+)$'
+    [live] = re.findall(series, counted, re.MULTILINE)
+    assert float(live) == 10
+    lines = lines_of(said)
+    assert sum(line["event"] == "request" and line["route"] == "/livez" for line in lines) == 10
+    assert sum(line.get("route") == "/problems/{code}" for line in lines) == 1
+    assert {"server_process_started", "started", "shutting_down"} <= {str(line["event"]) for line in lines}
+    assert "canary7361" not in said + counted
+    assert "dropped" not in {name for line in lines for name in line}

@@ -1,0 +1,70 @@
+"""Whether the service could store something now: asked of the database itself, and of the files of its secrets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from app.errors import AllianceError, Misconfigured, StorageBusy, StorageUnavailable, Trouble
+from app.storage.database import Database
+from app.storage.keyring import KeyRing, open_keyring
+
+Writing = Literal["ok", "busy"] | Trouble
+Keys = Literal["ok", "unreadable", "changed"]
+
+#: What a transaction has to do to be one that is written, and leaves nothing behind.
+_TRACELESS = {
+    "sqlite": "PRAGMA user_version = 0",  # writes the first page, as it was
+    # A line of the log, for nobody; nothing where a transaction may only read, which would let this one pass.
+    "postgresql": "SELECT CASE WHEN NOT current_setting('transaction_read_only')::boolean"
+    " THEN pg_logical_emit_message(true, 'alliance', '') END",
+}
+
+
+class WriteProbe:
+    """Writes a transaction that leaves nothing behind, once a second at most: whoever asks more often shares it."""
+
+    def __init__(self, *, fresh_for: float = 1.0, clock: Callable[[], float] = monotonic) -> None:
+        self._fresh_for = fresh_for
+        self._clock = clock
+        self._asked: tuple[float, asyncio.Task[Writing]] | None = None
+
+    async def __call__(self, database: Database) -> Writing:
+        """Say whether the database takes a write."""
+        now = self._clock()
+        if self._asked is None or (self._asked[1].done() and now - self._asked[0] >= self._fresh_for):
+            self._asked = (now, asyncio.create_task(_write(database)))
+        return await asyncio.shield(self._asked[1])
+
+
+async def _write(database: Database) -> Writing:
+    statement = _TRACELESS[database.name]
+
+    def write(connection: Connection) -> bool:
+        done = connection.exec_driver_sql(statement)
+        return not done.returns_rows or done.scalar() is not None
+
+    try:
+        return "ok" if await database.write(write, organisation=None) else "read_only"
+    except StorageUnavailable as error:
+        return error.reason
+    except StorageBusy:
+        return "busy"
+    except AllianceError:
+        return "unavailable"
+
+
+async def keys_on_disk(folder: Path | None, *, in_use: KeyRing) -> Keys:
+    """Say whether the secrets could be read again at the next start, and would be the same."""
+    if folder is None:
+        return "ok"
+    try:
+        found = await asyncio.to_thread(open_keyring, folder, make=False)
+    except (Misconfigured, OSError):
+        return "unreadable"
+    return "ok" if found == in_use else "changed"
