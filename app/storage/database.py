@@ -205,8 +205,9 @@ class PostgresDatabase:
             raise _counted(StorageUnavailable()) from error
         except DBAPIError as error:
             state = _sqlstate(error)
-            if error.connection_invalidated or state[:2] in {"08", "57", "53"} or state in _DISK:
-                raise _counted(StorageUnavailable(reason=_DISK.get(state, "unavailable"))) from None
+            disk = _DISK.get(state) if kind == "write" else None  # a read may not write: if one does, that is our fault
+            if error.connection_invalidated or state[:2] in {"08", "57", "53"} or disk:
+                raise _counted(StorageUnavailable(reason=disk or "unavailable")) from None
             count_database_error(_KINDS.get(state, "other"))
             raise
 
