@@ -11,7 +11,10 @@ AllianceError
 ├── InvalidParameter         a parameter that only the use case can judge
 ├── NotFound                 absent, malformed or another organisation's, alike
 ├── Unauthenticated, Forbidden, RaterNotAllowed
+├── ClientErased             a late repeat of what was said about somebody who was erased since
 ├── StorageBusy, StorageUnavailable
+├── SealBroken               what was sealed does not open: damaged, moved, or of a key that is not there
+│   └── KeyDestroyed
 └── Misconfigured            the operator has to act
     ├── DefinitionFault, CatalogueFault
     └── LimitReached
@@ -198,6 +201,22 @@ class StorageUnavailable(AllianceError):
     def __init__(self, *, reason: Trouble = "unavailable") -> None:
         super().__init__()
         self.reason = reason
+
+
+class ClientErased(AllianceError):
+    """The client was erased after this form was filled in; nothing was stored."""
+
+    code = "client_erased"
+
+
+class SealBroken(AllianceError):
+    """What was sealed does not open: it was damaged or moved, or its key is not there."""
+
+    code = "storage_damaged"
+
+
+class KeyDestroyed(SealBroken):
+    """The client's key that it was sealed with was destroyed."""
 
 
 class Misconfigured(AllianceError):

@@ -15,6 +15,8 @@ from typing import Literal
 from uuid import UUID
 
 from app.errors import Misconfigured
+from app.storage.master import NAME as MASTER
+from app.storage.master import MasterKeys
 
 _BYTES = 32
 _encode = json.JSONEncoder().encode
@@ -53,6 +55,14 @@ class KeyRing:
     def api_key(self, secret: bytes, *, organisation: UUID, key_id: UUID) -> bytes:
         """Digest the secret part of an API key."""
         return _digest(self.pepper, "api_key", key_id.hex, secret.hex(), organisation=organisation)
+
+
+def open_masters(folder: Path, *, make: bool) -> MasterKeys:
+    """Open the file of the master key; in development it is made if it is not there yet."""
+    if make:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_once(folder / MASTER)
+    return MasterKeys(folder / MASTER)
 
 
 def open_keyring(folder: Path, *, make: bool) -> KeyRing:

@@ -13,9 +13,10 @@ from uuid_utils.compat import uuid7
 from app.instruments.catalog import Catalog, open_catalog
 from app.storage.database import Database, open_database
 from app.storage.flights import Flights
-from app.storage.keyring import KeyRing, open_keyring
+from app.storage.keyring import KeyRing, open_keyring, open_masters
 from app.storage.probe import WriteProbe
 from app.storage.together import Lanes
+from app.storage.vault import Vault
 
 
 def utc_now() -> datetime:
@@ -29,6 +30,7 @@ class Runtime:
 
     database: Database
     keys: KeyRing
+    vault: Vault
     catalog: Catalog
     now: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid7
@@ -42,9 +44,11 @@ def open_runtime(
     *, database_url: str, secrets_dir: Path, make_secrets: bool, instruments_dir: Path | None = None
 ) -> Runtime:
     """Open the database and the secrets; nothing is connected before it is needed."""
+    masters = open_masters(secrets_dir, make=make_secrets)
     return Runtime(
         database=open_database(database_url),
         keys=open_keyring(secrets_dir, make=make_secrets),
+        vault=Vault(masters, now=utc_now, new_id=uuid7),
         catalog=open_catalog(instruments_dir),
         secrets_dir=secrets_dir,
     )

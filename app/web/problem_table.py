@@ -176,6 +176,18 @@ _KINDS = (
     ProblemKind(
         "internal_error", 500, "Something went wrong here", "Nothing was acknowledged: try again with the same key."
     ),
+    ProblemKind(
+        "client_erased",
+        410,
+        "The client was erased",
+        "The client was erased after this was filled in. Nothing was stored; don't send it again.",
+    ),
+    ProblemKind(
+        "storage_damaged",
+        500,
+        "Something stored can't be opened",
+        "What was sealed in the database does not open. The operator has to look: `alliance keys check`.",
+    ),
     ProblemKind("storage_busy", 503, "The database is busy", "Nothing was stored: try again with the same key."),
     ProblemKind(
         "too_many_connections",

@@ -1,0 +1,85 @@
+"""The master key, which wraps the organisations' keys: a file, and nowhere else.
+
+The file holds a key a line. The first one wraps; the others still open, until everything is wrapped by the first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID
+
+from app.errors import Misconfigured, SealBroken
+from app.storage.sealed import KEY_BYTES, DataKey, Place
+
+NAME = "master-key"
+
+
+class MasterKeys:
+    """The keys of the file; it is read anew when a key is asked for that was not in it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._keys = read_masters(path)
+
+    @property
+    def current_id(self) -> str:
+        """The id of the key that wraps."""
+        return master_id(self._keys[0])
+
+    def wrap(self, key: DataKey, place: Place, *, organisation: UUID) -> bytes:
+        """Wrap an organisation's key with the first master key."""
+        return _as_key(self._keys[0]).seal(key.secret, place, organisation=organisation)
+
+    def unwrap(self, key_id: UUID, wrapped: bytes, place: Place, *, master: str, organisation: UUID) -> DataKey:
+        """Unwrap an organisation's key with the master key of an id."""
+        found = self._find(master)
+        return DataKey(key_id=key_id, secret=_as_key(found).open(wrapped, place, organisation=organisation))
+
+    def refresh(self) -> None:
+        """Read the file anew."""
+        self._keys = read_masters(self._path)
+
+    def _find(self, master: str) -> bytes:
+        for again in (False, True):
+            if again:
+                self.refresh()
+            for key in self._keys:
+                if master_id(key) == master:
+                    return key
+        raise SealBroken
+
+
+def master_id(key: bytes) -> str:
+    """Name a master key by a digest of it."""
+    return sha256(b"master-key|" + key).hexdigest()[:16]
+
+
+def read_masters(path: Path) -> list[bytes]:
+    """Read the keys of the file, the one that wraps first."""
+    try:
+        keys = [bytes.fromhex(line) for line in path.read_text("ascii").split()]
+    except FileNotFoundError:
+        raise Misconfigured(f"the secret {path.name} is missing from the secrets directory") from None
+    except ValueError:
+        raise Misconfigured(f"the secret {path.name} is not hexadecimal") from None
+    if not keys or any(len(key) != KEY_BYTES for key in keys):
+        raise Misconfigured(f"the secret {path.name} does not hold {KEY_BYTES} bytes a line")
+    return keys
+
+
+def write_masters(path: Path, keys: Sequence[bytes]) -> None:
+    """Write the keys of the file, the one that wraps first; a reader sees the old file or the new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.writelines(f"{key.hex()}\n" for key in keys)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _as_key(key: bytes) -> DataKey:
+    return DataKey(key_id=UUID(bytes=sha256(b"master-key|" + key).digest()[:16]), secret=key)

@@ -1,0 +1,70 @@
+"""Seal a text for one place of the database: AES-256-GCM, bound to its organisation, table, column and row.
+
+A sealed value is a version, the id of its key, a nonce, and the ciphertext with its tag. Moved to another row, column
+or organisation it does not open.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from app.errors import SealBroken
+
+_VERSION = b"\x01"
+_NONCE = 12
+_HEAD = len(_VERSION) + 16
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a sealed value is kept: its table, its column, and what identifies the row within the organisation."""
+
+    table: str
+    column: str
+    row: UUID
+
+    def bound(self, *, organisation: UUID) -> bytes:
+        """Spell the place as what the seal is bound to."""
+        return f"{organisation}|{self.table}|{self.column}|{self.row}".encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DataKey:
+    """A key in the clear, in memory only, with its id."""
+
+    key_id: UUID
+    secret: bytes
+
+    def seal(self, content: bytes, place: Place, *, organisation: UUID) -> bytes:
+        """Seal content for a place."""
+        head = _VERSION + self.key_id.bytes
+        nonce = secrets.token_bytes(_NONCE)
+        return head + nonce + AESGCM(self.secret).encrypt(nonce, content, head + place.bound(organisation=organisation))
+
+    def open(self, sealed: bytes, place: Place, *, organisation: UUID) -> bytes:
+        """Open what was sealed with this key for this place; raises SealBroken for anything else."""
+        head, nonce, content = sealed[:_HEAD], sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :]
+        if head != _VERSION + self.key_id.bytes:
+            raise SealBroken
+        try:
+            return AESGCM(self.secret).decrypt(nonce, content, head + place.bound(organisation=organisation))
+        except (InvalidTag, ValueError):  # ValueError: what is left is too short for a nonce
+            raise SealBroken from None
+
+
+def new_data_key(key_id: UUID) -> DataKey:
+    """Make a fresh key."""
+    return DataKey(key_id=key_id, secret=secrets.token_bytes(KEY_BYTES))
+
+
+def sealed_with(sealed: bytes) -> UUID:
+    """Read the id of the key that a value was sealed with."""
+    if len(sealed) <= _HEAD + _NONCE or not sealed.startswith(_VERSION):
+        raise SealBroken
+    return UUID(bytes=sealed[len(_VERSION) : _HEAD])
