@@ -43,7 +43,11 @@ def test_what_was_sealed_opens_in_a_later_transaction(clinic: Clinic) -> None:
     clinic.service.runtime.vault.forget(clinic.organisation)
     opened = within(
         clinic,
-        lambda v: (v.open(sealed[0], PLACE), v.open_for(CLIENT, sealed[1], PLACE), v.open_safeguarding(sealed[2], PLACE)),
+        lambda v: (
+            v.open(sealed[0], PLACE),
+            v.open_for(CLIENT, sealed[1], PLACE),
+            v.open_safeguarding(sealed[2], PLACE),
+        ),
     )
     assert opened == ("th-7", "Grüße 😀", "canary")
 
@@ -122,15 +126,15 @@ def test_keys_are_made_once(clinic: Clinic) -> None:
     for _ in range(3):
         within(clinic, lambda v: (v.seal("a", PLACE), v.seal_safeguarding("b", PLACE), v.seal_for(CLIENT, "c", PLACE)))
 
-    def counted(connection: Connection) -> tuple[int, int]:
-        return tuple(
+    def counted(connection: Connection) -> list[int]:
+        return [
             connection.execute(
                 select(func.count()).select_from(table).where(table.c.organisation_id == clinic.organisation)
             ).scalar_one()
             for table in (organisation_keys, client_keys)
-        )
+        ]
 
-    assert clinic.service.in_service(counted, organisation=clinic.organisation) == (2, 1)
+    assert clinic.service.in_service(counted, organisation=clinic.organisation) == [2, 1]
 
 
 def test_no_plain_text_is_stored(clinic: Clinic) -> None:
