@@ -45,6 +45,7 @@ async def create_organisation(runtime: Runtime, *, name: str) -> UUID:
 
     def work(connection: Connection) -> None:
         store.insert_organisation(connection, organisation=organisation, name=name, created_at=now)
+        runtime.vault.make(connection, "data", organisation=organisation)
         log(connection, runtime, "organisation.created", {}, organisation=organisation, at=now)
 
     await runtime.database.write(work, organisation=organisation)
@@ -228,8 +229,16 @@ def _bind(
         return {}
     parts = (binding.system or "", binding.value)
     reference = runtime.keys.reference(binding.kind, *parts, organisation=organisation)
+    vault = runtime.vault.of(connection, organisation=organisation)
+    seal = vault.seal_client if binding.kind == "client" else vault.seal_therapist
     person, is_new = store.find_or_make_person(
-        connection, binding.kind, reference, organisation=organisation, new_id=runtime.new_id, created_at=at
+        connection,
+        binding.kind,
+        reference,
+        organisation=organisation,
+        new_id=runtime.new_id,
+        seal=lambda person_id: seal(person_id, parts),
+        created_at=at,
     )
     if is_new and binding.kind == "client":
         log(connection, runtime, "client.created", {"client_id": str(person)}, organisation=organisation, at=at)

@@ -228,9 +228,10 @@ def find_or_make_person(
     *,
     organisation: UUID,
     new_id: Callable[[], UUID],
+    seal: Callable[[UUID], bytes],
     created_at: datetime,
 ) -> tuple[UUID, bool]:
-    """Return the id of the person with a reference, and whether the person is new."""
+    """Return the id of the person with a reference, and whether the person is new; `seal` is of what it stands for."""
     found = find_person(connection, kind, reference, organisation=organisation)
     if found is not None:
         return found, False
@@ -241,6 +242,7 @@ def find_or_make_person(
             organisation_id=organisation,
             reference_key=reference.key_id,
             reference=reference.digest,
+            sealed_reference=seal(made),
             created_at=created_at,
             **{name: made},
         )

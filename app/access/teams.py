@@ -70,8 +70,15 @@ async def add_to_team(runtime: Runtime, *, organisation: UUID, team: str, person
 
     def work(connection: Connection) -> UUID:
         team_id = _team(connection, team, organisation=organisation)
+        vault = runtime.vault.of(connection, organisation=organisation)
         therapist, _ = store.find_or_make_person(
-            connection, "therapist", reference, organisation=organisation, new_id=runtime.new_id, created_at=now
+            connection,
+            "therapist",
+            reference,
+            organisation=organisation,
+            new_id=runtime.new_id,
+            seal=lambda person_id: vault.seal_therapist(person_id, (person.system or "", person.value)),
+            created_at=now,
         )
         if role in team_store.roles_of(connection, organisation=organisation, team=team_id, therapist=therapist):
             return therapist

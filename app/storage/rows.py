@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, LargeBinary, Table, TextClause, bindparam, insert, text, update
 
 from app.storage.documents import to_json
+from app.storage.key_tables import client_keys
 from app.storage.tables import (
     assessments,
     clients,
@@ -29,6 +30,7 @@ NewRows = Mapping[Table, Sequence[Mapping[str, Any]]]
 
 #: What intake writes, each table after those it refers to.
 WRITTEN = (
+    client_keys,
     clients,
     therapists,
     episodes,

@@ -13,10 +13,12 @@ from time import monotonic
 from typing import Any, Final, Literal
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Connection, bindparam, insert, select
 
 from app.errors import KeyDestroyed, SealBroken
 from app.storage.dialects import in_both
+from app.storage.documents import to_json
 from app.storage.key_tables import client_keys, organisation_keys
 from app.storage.master import MasterKeys
 from app.storage.sealed import DataKey, Place, new_data_key, sealed_with
@@ -56,7 +58,7 @@ class Vault:
         """Use an organisation's keys within a transaction; a key that has to be made is written by it."""
         return OrganisationVault(vault=self, connection=connection, organisation=organisation)
 
-    def forget(self, organisation: UUID) -> None:
+    def forget(self, *, organisation: UUID) -> None:
         """Read an organisation's keys anew at the next use."""
         self._kept.pop(organisation, None)
 
@@ -66,7 +68,7 @@ class Vault:
         if kept is None or anew or monotonic() - kept.read_at > SEALS_FOR:
             kept = self._read(connection, organisation=organisation)
             if kept.sealing and kept.is_committed:
-                self._keep(organisation, kept)
+                self._keep(kept, organisation=organisation)
         return kept
 
     def make(self, connection: Connection, purpose: Purpose, *, organisation: UUID) -> DataKey:
@@ -122,7 +124,7 @@ class Vault:
         self._making.pop(key_id, None)
         return True
 
-    def _keep(self, organisation: UUID, known: _Known) -> None:
+    def _keep(self, known: _Known, *, organisation: UUID) -> None:
         self._kept.pop(organisation, None)
         self._kept[organisation] = known
         if len(self._kept) > KEPT:
@@ -159,8 +161,8 @@ class OrganisationVault:
         """Seal a text with a client's key, which is made if there is none."""
         self.look_up([client_id])
         if not self._clients[client_id]:
-            key, row = self.new_client_key(client_id)
-            self.connection.execute(insert(client_keys), [row])
+            key, client_key_row = self.new_client_key(client_id)
+            _insert_client_key(self.connection, client_key_row, organisation=self.organisation)
         else:
             key = self._clients[client_id][0]
         return key.seal(text.encode(), place, organisation=self.organisation)
@@ -173,6 +175,30 @@ class OrganisationVault:
         if key is None:
             raise KeyDestroyed
         return key.open(sealed, place, organisation=self.organisation).decode()
+
+    def seal_client(self, client_id: UUID, parts: tuple[str, str]) -> bytes:
+        """Seal what a caller calls a client, with the client's own key."""
+        return self.seal_for(client_id, to_json(parts), _reference_of("clients", client_id))
+
+    def open_client(self, client_id: UUID, sealed: bytes) -> tuple[str, str]:
+        """Open what a caller calls a client: the system and the value."""
+        return _parts(self.open_for(client_id, sealed, _reference_of("clients", client_id)))
+
+    def seal_therapist(self, therapist_id: UUID, parts: tuple[str, str]) -> bytes:
+        """Seal what a caller calls a therapist, with the organisation's key."""
+        return self.seal(to_json(parts), _reference_of("therapists", therapist_id))
+
+    def open_therapist(self, therapist_id: UUID, sealed: bytes) -> tuple[str, str]:
+        """Open what a caller calls a therapist: the system and the value."""
+        return _parts(self.open(sealed, _reference_of("therapists", therapist_id)))
+
+    def seal_episode(self, client_id: UUID, episode_id: UUID, reference: str) -> bytes:
+        """Seal what a caller calls an episode, with its client's key."""
+        return self.seal_for(client_id, reference, _reference_of("episodes", episode_id))
+
+    def open_episode(self, client_id: UUID, episode_id: UUID, sealed: bytes) -> str:
+        """Open what a caller calls an episode."""
+        return self.open_for(client_id, sealed, _reference_of("episodes", episode_id))
 
     def new_client_key(self, client_id: UUID) -> tuple[DataKey, dict[str, Any]]:
         """Make the first key of a client who is new; the caller writes its row."""
@@ -214,6 +240,18 @@ class OrganisationVault:
         if key_id not in known.keys:
             raise SealBroken
         return known.keys[key_id]
+
+
+def _insert_client_key(connection: Connection, row: dict[str, Any], *, organisation: UUID) -> None:
+    connection.execute(insert(client_keys), [{**row, "organisation_id": organisation}])
+
+
+def _reference_of(table: str, row: UUID) -> Place:
+    return Place(table=table, column="sealed_reference", row=row)
+
+
+def _parts(opened: str) -> tuple[str, str]:
+    return msgspec.json.decode(opened, type=tuple[str, str])
 
 
 def organisation_place(key_id: UUID) -> Place:

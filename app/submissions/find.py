@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from app.storage.dialects import Among, in_both
 from app.storage.keyring import Keyed
+from app.storage.people_tables import erasures
 from app.storage.statistics_tables import norms
 from app.storage.tables import clients, idempotency_keys, sources, therapists
 
@@ -55,6 +56,7 @@ class Found:
     sources: dict[bytes, UUID] = field(default_factory=dict)
     clients: dict[bytes, UUID] = field(default_factory=dict)
     therapists: dict[bytes, UUID] = field(default_factory=dict)
+    erased: set[bytes] = field(default_factory=set)  # clients whose earlier data were erased
     norms: list[UUID] = field(default_factory=list)  # those that are active
 
 
@@ -77,6 +79,8 @@ def find(connection: Connection, wanted: Wanted, *, organisation: UUID) -> Found
     for row in connection.execute(_FIND[connection.dialect.name], sent):
         if row.kind == "norm":
             found.norms.append(row.id)
+        elif row.kind == "erased":
+            found.erased.add(row.digest)
         elif row.kind == "key":
             found.keys[row.digest] = BoundKey(
                 submission_id=row.id, fingerprint=row.fingerprint, created=bool(row.created)
@@ -121,13 +125,23 @@ def _statement(among: Among) -> CompoundSelect[tuple[str, bytes, UUID, bytes, bo
             ("therapist", therapists.c, "reference", "therapist_id"),
         )
     ]
+    erased = select(
+        literal_column("'erased'").label("kind"),
+        erasures.c.reference.label("digest"),
+        erasures.c.client_id.label("id"),
+        *none,
+    ).where(
+        erasures.c.organisation_id == bindparam("organisation", type_=Uuid),
+        among(erasures.c.reference_key, "clients_keys"),
+        among(erasures.c.reference, "clients"),
+    )
     active = select(
         literal_column("'norm'").label("kind"),
         cast(null(), LargeBinary).label("digest"),
         norms.c.norm_id.label("id"),
         *none,
     ).where(norms.c.organisation_id == bindparam("organisation", type_=Uuid), norms.c.active)
-    return union_all(bound, *people, active)
+    return union_all(bound, *people, erased, active)
 
 
 _FIND = in_both(_statement)

@@ -66,6 +66,7 @@ class Form:
     reported: Reported
     seen_by_therapist: bool | None
     source: Source | None
+    comment: str | None = None
 
 
 def canonical_content(form: Form, *, version: str | None) -> str:
@@ -97,6 +98,8 @@ def canonical_content(form: Form, *, version: str | None) -> str:
         },
         "seen_by_therapist": bool(form.seen_by_therapist),
     }
+    if form.comment is not None:  # left out otherwise: forms of before there were comments stay the same
+        content["comment"] = form.comment
     return msgspec.json.encode(content, order="sorted").decode()
 
 

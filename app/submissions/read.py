@@ -11,7 +11,7 @@ from app.access.caller import Caller
 from app.errors import NotFound
 from app.storage.runtime import Runtime
 from app.submissions import store
-from app.submissions.stored import StoredSubmission, Withdrawal, sees
+from app.submissions.stored import StoredSubmission, Withdrawal, comment_place, sees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,7 @@ class Fate:
     submission: StoredSubmission
     superseded_by: UUID | None
     withdrawal: Withdrawal | None
+    comment: str | None
 
 
 async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
@@ -34,6 +35,10 @@ async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
         successor, withdrawal = None, None
         if not form.current:
             successor, withdrawal = store.read_fate(connection, submission_id, organisation=caller.organisation)
-        return Fate(submission=form, superseded_by=successor, withdrawal=withdrawal)
+        comment = None
+        if form.sealed_comment is not None:
+            vault = runtime.vault.of(connection, organisation=caller.organisation)
+            comment = vault.open_for(form.client_id, form.sealed_comment, comment_place(submission_id))
+        return Fate(submission=form, superseded_by=successor, withdrawal=withdrawal, comment=comment)
 
     return await runtime.database.read(work, organisation=caller.organisation)

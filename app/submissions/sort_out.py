@@ -8,11 +8,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.access.organisation import settings_of
 from app.access.store import enabled
 from app.errors import (
     AllianceError,
     AlreadyExists,
+    ClientErased,
+    Fault,
     InstrumentNotEnabled,
+    InvalidSubmission,
     KeyReused,
     NotCurrent,
     NotFound,
@@ -61,10 +65,12 @@ def sort_out(connection: Connection, forms: Mapping[int, Prepared], *, organisat
     found = find(connection, _wanted(forms), organisation=organisation)
     told = Sorted(found=found, fresh=dict(forms))
     _by_keys(told)
+    _by_erasures(connection, told, organisation=organisation)
     _by_bounds(told)
     _by_sources(connection, told, organisation=organisation)
     _by_ids(connection, told, organisation=organisation)
     _by_instruments(connection, told, organisation=organisation)
+    _by_comments(connection, told, organisation=organisation)
     return told
 
 
@@ -92,6 +98,19 @@ def _by_keys(told: Sorted) -> None:
         else:
             told.errors[index] = KeyReused()
     told.settle()
+
+
+def _by_erasures(connection: Connection, told: Sorted, *, organisation: UUID) -> None:
+    """Refuse what was filled in about somebody before they were erased: a late repeat must not bring them back."""
+    late = {index: f for index, f in told.fresh.items() if f.sitting.client.digest in told.found.erased}
+    if late:
+        erased = store.read_erasures(
+            connection, [f.sitting.client.digest for f in late.values()], organisation=organisation
+        )
+        for index, form in late.items():
+            if form.sitting.completed_at <= erased[form.sitting.client.digest]:
+                told.errors[index] = ClientErased()
+        told.settle()
 
 
 def _by_bounds(told: Sorted) -> None:
@@ -166,4 +185,12 @@ def _by_instruments(connection: Connection, told: Sorted, *, organisation: UUID)
     if guarded:
         allowed = enabled(connection, organisation=organisation)
         told.errors |= {index: InstrumentNotEnabled() for index, key in guarded.items() if key not in allowed}
+        told.settle()
+
+
+def _by_comments(connection: Connection, told: Sorted, *, organisation: UUID) -> None:
+    commented = [index for index, form in told.fresh.items() if form.form.comment is not None]
+    if commented and not settings_of(connection, organisation=organisation).comments_allowed:
+        refused = InvalidSubmission(Fault(pointer="/comment", code="comment_not_allowed"))
+        told.errors |= dict.fromkeys(commented, refused)
         told.settle()

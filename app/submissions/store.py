@@ -23,6 +23,7 @@ from app.stages.panel import StagePanel
 from app.stages.recommend import Recommendation
 from app.storage.dialects import Among, in_both
 from app.storage.documents import from_document
+from app.storage.people_tables import erasures
 from app.storage.tables import assessments, submissions, withdrawals
 from app.storage.types import AnyRow
 from app.submissions.form import Reported
@@ -77,6 +78,7 @@ def submission_row(
         "ending": stored.reported.ending,
         "reported_stage": stored.reported.stage,
         "content": content,
+        "sealed_comment": stored.sealed_comment,
         "norm_id": UUID(stored.norm.norm_id) if stored.norm is not None else None,
         "supersedes": stored.supersedes,
         "current": True,
@@ -283,7 +285,25 @@ def _stored(row: AnyRow, found: tuple[StoredScore, ...], norm: Norm | None) -> S
         stage=told.stage,
         recommendations=told.recommendations,
         recomputed_later_sessions=row.recomputed_later_sessions,
+        sealed_comment=row.sealed_comment,
     )
+
+
+_ERASED = in_both(
+    lambda among: (
+        select(erasures.c.reference, func.max(erasures.c.erased_at).label("erased_at"))
+        .where(erasures.c.organisation_id == bindparam("organisation"), among(erasures.c.reference, "references"))
+        .group_by(erasures.c.reference)
+    )
+)
+
+
+def read_erasures(
+    connection: Connection, references: Collection[bytes], *, organisation: UUID
+) -> dict[bytes, datetime]:
+    """Read when clients were erased last, by the digest of their references."""
+    sent = {"organisation": organisation, "references": list(references)}
+    return {row.reference: row.erased_at for row in connection.execute(_ERASED[connection.dialect.name], sent)}
 
 
 _CONTENT = select(submissions.c.content).where(

@@ -15,6 +15,7 @@ from app.episodes.course import StoredScore
 from app.instruments.model import Answer, InstrumentRef, ItemId, Rater
 from app.stages.panel import StagePanel
 from app.stages.recommend import Recommendation
+from app.storage.sealed import Place
 from app.submissions.form import Channel, Reported
 
 WithdrawalReason = Literal["entered_in_error", "wrong_person", "client_request", "other"]
@@ -59,6 +60,12 @@ class StoredSubmission:
     stage: StagePanel
     recommendations: tuple[Recommendation, ...]
     recomputed_later_sessions: int
+    sealed_comment: bytes | None = None
+
+
+def comment_place(submission_id: UUID) -> Place:
+    """Say where a form's comment is kept."""
+    return Place(table="submissions", column="sealed_comment", row=submission_id)
 
 
 def sees(caller: Caller, form: StoredSubmission) -> bool:

@@ -14,6 +14,7 @@ from app.change.norms import Norm
 from app.episodes.identify import Episode
 from app.episodes.signals import SignalNews, write_signals
 from app.storage.events import Event, Kind, event_row
+from app.storage.key_tables import client_keys
 from app.storage.keyring import Keyed
 from app.storage.rows import write_rows
 from app.storage.runtime import Runtime
@@ -28,11 +29,12 @@ from app.storage.tables import (
     submissions,
     therapists,
 )
+from app.storage.vault import OrganisationVault
 from app.submissions import store
 from app.submissions.find import Found
 from app.submissions.open_episode import Finished, OpenEpisode
 from app.submissions.prepare import Prepared
-from app.submissions.stored import StoredSubmission
+from app.submissions.stored import StoredSubmission, comment_place
 from app.submissions.tally import keep_count
 
 Rows = dict[Table, list[dict[str, Any]]]
@@ -91,18 +93,19 @@ def write(connection: Connection, made: Made) -> dict[int, StoredSubmission]:
     """Write everything; returns the stored forms by their place in the call."""
     organisation = made.organisation
     finished = made.finished
-    stored = {index: _stored(taken, finished, made.now) for index, taken in made.taken.items()}
+    rows: Rows = {}
+    vault = _vault(connection, made, rows)
+    stored = {index: _stored(taken, finished, made.now, vault) for index, taken in made.taken.items()}
     retired = [taken.form.entry.corrects for taken in made.taken.values() if taken.form.entry.corrects is not None]
     store.retire(connection, retired, organisation=organisation)
-    rows: Rows = {}
-    _add_people(rows, made)
+    _add_people(rows, made, vault)
     _add_forms(rows, made, stored)
     causes = _causes(made)
     add_revisions(rows, finished, now=made.now, organisation=organisation, because_of=causes)
     _add_keys(rows, made)
     rows[events] = [event_row(event, organisation=organisation) for event in _events(made, finished)]
     changed = [one.row() for one in made.episodes if not one.is_new]
-    rows[episodes] = [one.row() for one in made.episodes if one.is_new]
+    rows[episodes] = [_new_episode(one, made, vault) for one in made.episodes if one.is_new]
     write_rows(connection, rows, changed_episodes=changed)
     news = signal_news(made.episodes, finished, because_of=causes)
     write_signals(connection, news, organisation=organisation, now=made.now, new_id=made.runtime.new_id)
@@ -149,7 +152,25 @@ def _causes(made: Made) -> dict[UUID, UUID]:
     return {taken.episode.episode.episode_id: taken.form.submission_id for taken in in_order}
 
 
-def _stored(taken: Taken, finished: Mapping[UUID, Finished], now: datetime) -> StoredSubmission:
+def _vault(connection: Connection, made: Made, rows: Rows) -> OrganisationVault:
+    """Open the vault with a key for each new client, and the keys of those known ones for whom something is sealed."""
+    vault = made.runtime.vault.of(connection, organisation=made.organisation)
+    taken = made.taken.values()
+    new = {person for _, person in made.people.new_clients.values()} & {one.client_id for one in taken}
+    rows[client_keys] = [vault.new_client_key(person)[1] for person in sorted(new)]
+    vault.look_up(
+        {
+            one.client_id
+            for one in taken
+            if one.form.form.comment is not None or (one.episode.is_new and one.form.form.episode_ref is not None)
+        }
+    )
+    return vault
+
+
+def _stored(
+    taken: Taken, finished: Mapping[UUID, Finished], now: datetime, vault: OrganisationVault
+) -> StoredSubmission:
     prepared, form = taken.form, taken.form.form
     episode_id = taken.episode.episode.episode_id
     told = finished[episode_id].told[prepared.submission_id]
@@ -180,15 +201,29 @@ def _stored(taken: Taken, finished: Mapping[UUID, Finished], now: datetime) -> S
         stage=told.stage,
         recommendations=told.recommendations,
         recomputed_later_sessions=finished[episode_id].recomputed_later_sessions[prepared.submission_id],
+        sealed_comment=None
+        if form.comment is None
+        else vault.seal_for(taken.client_id, form.comment, comment_place(prepared.submission_id)),
     )
 
 
-def _add_people(rows: Rows, made: Made) -> None:
+def _new_episode(one: OpenEpisode, made: Made, vault: OrganisationVault) -> dict[str, Any]:
+    """Make the row of a new episode, with its reference sealed as its client's."""
+    episode = one.episode
+    named = next(
+        (t.form.form.episode_ref for t in made.taken.values() if t.episode is one and t.form.form.episode_ref), None
+    )
+    sealed = None if named is None else vault.seal_episode(episode.client_id, episode.episode_id, named)
+    return one.row() | {"sealed_reference": sealed}
+
+
+def _add_people(rows: Rows, made: Made, vault: OrganisationVault) -> None:
     """Add the new people that a form was taken for, each table in the order of references."""
-    used = {i for t in made.taken.values() for i in (t.client_id, t.therapist_id)}
-    for table, name, new in (
-        (clients, "client_id", made.people.new_clients),
-        (therapists, "therapist_id", made.people.new_therapists),
+    named = {t.client_id: t.form.form.client_ref for t in made.taken.values()}
+    named |= {t.therapist_id: t.form.form.therapist_ref for t in made.taken.values()}
+    for table, name, new, seal in (
+        (clients, "client_id", made.people.new_clients, vault.seal_client),
+        (therapists, "therapist_id", made.people.new_therapists, vault.seal_therapist),
     ):
         rows[table] = [
             {
@@ -196,10 +231,11 @@ def _add_people(rows: Rows, made: Made) -> None:
                 name: person,
                 "reference_key": reference.key_id,
                 "reference": reference.digest,
+                "sealed_reference": seal(person, named[person].parts),
                 "created_at": made.now,
             }
             for _, (reference, person) in sorted(new.items())
-            if person in used
+            if person in named
         ]
 
 

@@ -186,7 +186,7 @@ _KINDS = (
         "storage_damaged",
         500,
         "Something stored can't be opened",
-        "What was sealed in the database does not open. The operator has to look: `alliance keys check`.",
+        "What was sealed does not open. Sending it again does not help: tell the operator the `trace_id`.",
     ),
     ProblemKind("storage_busy", 503, "The database is busy", "Nothing was stored: try again with the same key."),
     ProblemKind(
@@ -228,7 +228,12 @@ _KINDS = (
     ProblemKind("invalid_date", None, "Not a date", "RFC 3339, such as 2026-11-20."),
     ProblemKind("too_early", None, "A time before the year 2000", "Check the sender's clock."),
     ProblemKind("in_the_future", None, "More than a day ahead of our clock", "Check the sender's clock and zone."),
-    ProblemKind("comment_not_allowed", None, "Comments are not taken yet", "Leave it out or send null."),
+    ProblemKind(
+        "comment_not_allowed",
+        None,
+        "Comments are not allowed here",
+        "Leave it out: the organisation has not allowed free text.",
+    ),
     ProblemKind("invalid", None, "A value that can't be used", "See the field in the OpenAPI file."),
 )
 

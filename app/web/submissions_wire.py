@@ -7,8 +7,7 @@ from datetime import UTC
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from app.change.watch import ceiling
 from app.instruments.catalog import Catalog
@@ -84,11 +83,6 @@ PersonIn = Annotated[
 ]
 
 
-def _no_comment(value: Any) -> None:
-    if value is not None:
-        raise PydanticCustomError("comment_not_allowed", "comments are not taken yet")
-
-
 class ReportedIn(In):
     """What was reported beside the answers."""
 
@@ -136,11 +130,9 @@ class SubmissionIn(In):
     )
     answers: AnswersIn
     reported: ReportedIn | None = None
-    comment: Annotated[
-        None,
-        BeforeValidator(_no_comment),
-        WithJsonSchema({"type": "null"}),
-    ] = Field(default=None, description="Refused unless null, until texts are encrypted.")
+    comment: Annotated[Text, Field(min_length=1, max_length=4000)] | None = Field(
+        default=None, description="Free text, kept encrypted. Refused until the organisation allows it."
+    )
     seen_by_therapist: Annotated[bool, Field(strict=True)] | None = Field(
         default=None, description="The client was told that the therapist sees the answers."
     )
@@ -221,6 +213,7 @@ class FormOut(Out):
     seen_by_therapist: bool | None
     answers: AnswersIn
     reported: ReportedOut
+    comment: Annotated[str, Field(max_length=4000)] | None
 
 
 class WithdrawalOut(Out):
@@ -295,6 +288,7 @@ def form_of(sent: SubmissionIn) -> Form:
         ),
         seen_by_therapist=sent.seen_by_therapist,
         source=Source(system=sent.source.system, id=sent.source.id) if sent.source else None,
+        comment=sent.comment,
     )
 
 
@@ -308,7 +302,7 @@ def stored_submission_out(fate: Fate, view: View) -> StoredSubmissionOut:
         superseded_by=fate.superseded_by,
         withdrawal=None if fate.withdrawal is None else WithdrawalOut(**_withdrawal(fate.withdrawal)),
         therapist_id=stored.therapist_id,
-        form=_form_out(stored, view.catalog.get(stored.instrument.key, stored.instrument.version)),
+        form=_form_out(fate, view.catalog.get(stored.instrument.key, stored.instrument.version)),
     )
 
 
@@ -325,7 +319,8 @@ def _withdrawal(withdrawal: Withdrawal) -> dict[str, Any]:
     }
 
 
-def _form_out(stored: StoredSubmission, instrument: Instrument) -> FormOut:
+def _form_out(fate: Fate, instrument: Instrument) -> FormOut:
+    stored = fate.submission
     return FormOut(
         session_date=stored.session_date and stored.session_date.isoformat(),
         completed_at=stored.completed_at,
@@ -341,6 +336,7 @@ def _form_out(stored: StoredSubmission, instrument: Instrument) -> FormOut:
             ending=stored.reported.ending,
             stage=stored.reported.stage,
         ),
+        comment=fate.comment,
     )
 
 

@@ -37,6 +37,7 @@ def test_a_form_is_read_back_with_what_was_sent(clinic: Clinic) -> None:
         "channel": "in_person",
         "modality": "cbt",
         "seen_by_therapist": True,
+        "comment": None,
         "answers": {**dict.fromkeys(ANSWERS), "1": 4, "8": "not_applicable", "f1": 2},
         "reported": {"rupture": False, "wish_to_talk": None, "ending": "transfer", "stage": "termination"},
     }

@@ -151,7 +151,6 @@ SAFETY = Open(
     lambda: _path_with("safe") or any(i.role == "safety" for one in shipped().listed() for i in one.items),
 )
 PAGE = Open("the form's page for clients", lambda: _path_with("form", "page", "invitation", "link"))
-FREE_TEXT = Open("free text on more, the same and less", lambda: _wire(SubmissionIn, "comment").get("type") != "null")
 OUTCOME = Open("an outcome score beside", lambda: _path_with("outcome") or "outcome" in SubmissionIn.model_fields)
 
 COMPONENTS: dict[str, list[Target]] = {
@@ -253,7 +252,7 @@ REST: dict[str, list[Target]] = {
     "client's participation; open and honest": [Asked("15", ("could say",)), Field(ReportedIn, "wish_to_talk")],
     "first consultation, fit, questions to ask": [PAGE],
     "tailoring treatment to needs": [
-        FREE_TEXT,
+        Field(SubmissionIn, "comment"),
         Field(SignalOut, "baseline"),
         Field(RecommendationOut, "because"),
         Advised("practice.agree_goals_and_tasks", ("more of here, what less",)),
@@ -296,11 +295,10 @@ def test_no_row_is_missing() -> None:
 
 
 def test_what_is_open_is_known() -> None:
-    """These five are later work, and nothing else is."""
+    """These three are later work, and nothing else is."""
     assert {target.what for row in ROWS.values() for target in row if isinstance(target, Open)} == {
         "the safety check",
         "the form's page for clients",
-        "free text on more, the same and less",
         "an outcome score beside",
     }
 

@@ -40,7 +40,7 @@ def test_what_was_sealed_opens_in_a_later_transaction(clinic: Clinic) -> None:
         clinic,
         lambda v: (v.seal("th-7", PLACE), v.seal_for(CLIENT, "Grüße 😀", PLACE), v.seal_safeguarding("canary", PLACE)),
     )
-    clinic.service.runtime.vault.forget(clinic.organisation)
+    clinic.service.runtime.vault.forget(organisation=clinic.organisation)
     opened = within(
         clinic,
         lambda v: (
@@ -117,7 +117,7 @@ def test_a_key_that_was_rolled_back_seals_nothing(clinic: Clinic) -> None:
     with pytest.raises(LookupError):
         clinic.service.in_service(failing, organisation=clinic.organisation)
     sealed = within(clinic, lambda v: v.seal("kept", PLACE))
-    clinic.service.runtime.vault.forget(clinic.organisation)
+    clinic.service.runtime.vault.forget(organisation=clinic.organisation)
     assert within(clinic, lambda v: v.open(sealed, PLACE)) == "kept"
 
 

@@ -1,0 +1,45 @@
+"""What an organisation has settled for all of its people, with what holds where nothing was said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from app.storage.people_tables import organisation_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationSettings:
+    """Whether forms may hold free text, whether a person must be named, and how long data are kept."""
+
+    comments_allowed: bool = False
+    acting_required: bool = False
+    retention_months: int | None = None
+
+
+_NAMES = ("comments_allowed", "acting_required", "retention_months")
+_SETTINGS = select(*(organisation_settings.c[name] for name in _NAMES)).where(
+    organisation_settings.c.organisation_id == bindparam("organisation")
+)
+_CLEAR = delete(organisation_settings).where(organisation_settings.c.organisation_id == bindparam("organisation"))
+
+
+def settings_of(connection: Connection, *, organisation: UUID) -> OrganisationSettings:
+    """Read an organisation's settings; without any, the defaults."""
+    row = connection.execute(_SETTINGS, {"organisation": organisation}).mappings().first()
+    return OrganisationSettings() if row is None else OrganisationSettings(**row)
+
+
+def change_settings(
+    connection: Connection, changes: dict[str, Any], *, organisation: UUID, at: datetime
+) -> OrganisationSettings:
+    """Change some of an organisation's settings, and return all of them."""
+    settings = replace(settings_of(connection, organisation=organisation), **changes)
+    connection.execute(_CLEAR, {"organisation": organisation})
+    row = {name: getattr(settings, name) for name in _NAMES}
+    connection.execute(insert(organisation_settings).values(organisation_id=organisation, changed_at=at, **row))
+    return settings
