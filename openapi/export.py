@@ -6,11 +6,15 @@ import json
 import sys
 from pathlib import Path
 
+from uuid_utils.compat import uuid7
+
 from app.instruments.catalog import shipped
 from app.main import create_app
 from app.storage.database import open_database
 from app.storage.keyring import KeyRing
-from app.storage.runtime import Runtime
+from app.storage.master import MasterKeys
+from app.storage.runtime import Runtime, utc_now
+from app.storage.vault import Vault
 
 FILE = Path(__file__).parent / "openapi.json"
 
@@ -21,6 +25,7 @@ def document() -> str:
     runtime = Runtime(
         database=open_database("sqlite:///never-opened.db"),
         keys=KeyRing(pepper=blank, reference_key=blank, content_key=blank),
+        vault=Vault(MasterKeys(Path("never-read")), now=utc_now, new_id=uuid7),
         catalog=shipped(),
     )
     return json.dumps(create_app(runtime).openapi(), indent=2, ensure_ascii=False) + "\n"

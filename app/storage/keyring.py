@@ -62,7 +62,9 @@ def open_masters(folder: Path, *, make: bool) -> MasterKeys:
     if make:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _make_once(folder / MASTER)
-    return MasterKeys(folder / MASTER)
+    masters = MasterKeys(folder / MASTER)
+    masters.refresh()
+    return masters
 
 
 def open_keyring(folder: Path, *, make: bool) -> KeyRing:

@@ -22,7 +22,13 @@ class MasterKeys:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._keys = read_masters(path)
+        self._read: list[bytes] = []
+
+    @property
+    def _keys(self) -> list[bytes]:
+        if not self._read:
+            self.refresh()
+        return self._read
 
     @property
     def current_id(self) -> str:
@@ -40,7 +46,7 @@ class MasterKeys:
 
     def refresh(self) -> None:
         """Read the file anew."""
-        self._keys = read_masters(self._path)
+        self._read = read_masters(self._path)
 
     def _find(self, master: str) -> bytes:
         for again in (False, True):

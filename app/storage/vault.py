@@ -225,6 +225,8 @@ class OrganisationVault:
         key = self._made.get(purpose)
         if key is None:
             key = self.vault.known(self.connection, organisation=self.organisation).sealing.get(purpose)
+        if key is None:  # made a moment ago, perhaps, by another worker
+            key = self.vault.known(self.connection, organisation=self.organisation, anew=True).sealing.get(purpose)
         if key is None:
             # Two workers may each make one: both open, and the newer one seals from then on.
             key = self._made[purpose] = self.vault.make(self.connection, purpose, organisation=self.organisation)
