@@ -34,11 +34,11 @@ def wait_until_ready(url: str) -> None:
 
 @pytest.mark.parametrize("has_organisation", [False, True])
 def test_the_service_is_served_and_says_how_to_begin(shell: Shell, has_organisation: bool) -> None:  # noqa: FBT001
-    """It names its pages; only while there is no organisation it tells how to make one."""
+    """It names its pages; only while there is no organisation it tells how to make one. Two workers do the same."""
     if has_organisation:
         shell.organisation()
     port = free_port()
-    process = shell.start("serve", "--port", str(port))
+    process = shell.start("serve", "--port", str(port), "--workers", "2" if has_organisation else "1")
     try:
         wait_until_ready(f"http://127.0.0.1:{port}")
     finally:

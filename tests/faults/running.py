@@ -44,8 +44,12 @@ class RunningService:
         self.wait()
 
     def environment(self) -> dict[str, str]:
-        """Say where its database and its secrets are."""
-        return {"ALLIANCE_DATABASE_URL": self.database_url, "ALLIANCE_SECRETS_DIR": str(self.secrets)}
+        """Say where its database and its secrets are; wrong credentials of all tests come from one address."""
+        return {
+            "ALLIANCE_DATABASE_URL": self.database_url,
+            "ALLIANCE_SECRETS_DIR": str(self.secrets),
+            "ALLIANCE_RATE_LIMIT_FAILED_LOGINS": "off",
+        }
 
     def lives(self) -> bool:
         """Say whether the process is there."""
