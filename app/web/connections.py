@@ -55,6 +55,8 @@ class Connection(HttpToolsProtocol):
         self._unsent_since: float | None = None
         self._unsent = 0
         self._headers_size = 0
+        #: Whether headers or a body ended in the bytes that came last.
+        self._went_on = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the base
         """Begin to wait for headers; one connection too many is told so when it asks."""
@@ -80,8 +82,10 @@ class Connection(HttpToolsProtocol):
             return
         if self._headers_since is None and self._body_since is None:
             self._headers_since = self.loop.time()
+        self._went_on = False
         super().data_received(data)
-        if self._headers_since is not None:
+        # Of bytes in which an earlier part ended it is not known how many are of these headers; they are few.
+        if self._headers_since is not None and not self._went_on:
             self._headers_size += len(data)
             if self._headers_size > LARGEST_HEADERS:
                 self._refuse("headers_too_large")
@@ -93,7 +97,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin to wait for a body; what is raised here ends the connection."""
-        self._headers_since, self._headers_size = None, 0
+        self._headers_since, self._headers_size, self._went_on = None, 0, True
         self._body_since = self.loop.time()
         if len(self.pipeline) >= MOST_AHEAD:
             raise ValueError("too many requests are sent ahead")
@@ -101,7 +105,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Wait for nothing."""
-        self._body_since = None
+        self._body_since, self._went_on = None, True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 # the base's own words

@@ -98,7 +98,9 @@ def test_the_metrics_stay_inside(http: httpx.Client) -> None:
 
 def test_a_body_over_a_mebibyte_is_refused(http: httpx.Client) -> None:
     """As a problem, before the service sees it; one that is as large as allowed gets there."""
-    assert code(http.post("/v1/submissions", content=b"x" * (1024 * 1024 + 1))) == (413, "too_large")
+    refused = http.post("/v1/submissions", content=b"x" * (1024 * 1024 + 1))
+    assert code(refused) == (413, "too_large")
+    assert "X-Trace-Id" not in refused.headers
     large = http.post("/v1/submissions", content=b" " * 1024 * 1024, headers={"Content-Type": "application/json"})
     assert large.status_code == 400
 

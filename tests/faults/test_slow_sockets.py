@@ -107,6 +107,18 @@ def test_a_late_body_is_told_and_closed(few: Started) -> None:
         assert code(until_closed(connection)) == (b"408", "body_timeout")
 
 
+def test_headers_behind_a_large_body_are_not_large(few: Started) -> None:
+    """What came with them in one piece is not counted as theirs."""
+    body = b"x" * 60_000
+    first = b"POST /v1/submissions HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n" + body
+    with few.connect() as connection:
+        connection.sendall(first + b"GET /livez HTTP/1.1\r\nHo")
+        connection.sendall(b"st: a\r\nConnection: close\r\n\r\n")
+        came = until_closed(connection)
+    assert came.startswith(b"HTTP/1.1 401 ")
+    assert b"HTTP/1.1 200 OK" in came
+
+
 def test_requests_that_are_sent_ahead_are_answered_up_to_a_number(few: Started) -> None:
     """A few in order; thousands in one go would each hold memory before the first is answered."""
     asked = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
