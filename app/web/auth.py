@@ -40,8 +40,9 @@ class Authentication:
         """Check the bearer credential and leave the caller in the request's state."""
         if scope["type"] == "http" and not is_public(scope["path"]):
             headers = Headers(scope=scope)
-            scheme, _, credential = headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer":
+            given = headers.getlist("authorization")
+            scheme, _, credential = given[0].partition(" ") if given else ("", "", "")
+            if scheme.lower() != "bearer" or len(given) > 1:  # of two a proxy may have looked at the other one
                 raise Unauthenticated
             runtime = scope["app"].state.runtime
             caller = await authenticate(runtime, credential.strip())
