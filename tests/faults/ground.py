@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -45,6 +45,15 @@ class Ground:
         """Start the service in this process, on a database of its own unless one is given."""
         with Service.start(url or self.make_url(), self.portal, secrets=self.make_folder()) as service:
             yield service
+
+    @contextmanager
+    def workers(self, count: int) -> Iterator[list[Clinic]]:
+        """Start several workers on one database, and one application that is called through each of them."""
+        url, secrets = self.make_url(), self.make_folder()
+        with ExitStack() as stack:
+            started = [stack.enter_context(Service.start(url, self.portal, secrets=secrets)) for _ in range(count)]
+            first = started[0].clinic()
+            yield [replace(first, service=one) for one in started]
 
     @contextmanager
     def apart(self, url: str | None = None, *, plant: str | None = None) -> Iterator[tuple[RunningService, Clinic]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -121,11 +122,25 @@ class Tally:
         return found
 
 
-def run_kills(running: RunningService, api_key: str, *, seed: int, cycles: int, senders: int, each: int) -> Tally:
-    """Kill and restart a service that is being written to; it runs again when this returns.
+def run_kills(
+    running: RunningService,
+    api_key: str,
+    *,
+    seed: int,
+    cycles: int,
+    senders: int,
+    each: int,
+    strike: Callable[[], None] | None = None,
+) -> Tally:
+    """Kill and restart a service that is being written to, or what `strike` strikes; it runs again when this returns.
 
     Every cycle lets at least `each` forms through and then strikes at a moment of chance.
     """
+
+    def again() -> None:
+        running.kill()
+        running.start()
+
     dice = random.Random(seed)
     stop = threading.Event()
     crew = [Sender(f"sender-{n}", running.url, api_key, stop) for n in range(senders)]
@@ -139,8 +154,7 @@ def run_kills(running: RunningService, api_key: str, *, seed: int, cycles: int, 
             _let_through(crew, each)
             time.sleep(dice.uniform(0, 0.05))
             struck += any(sender.waiting for sender in crew)
-            running.kill()
-            running.start()
+            (strike or again)()
         _let_through(crew, each)
     finally:
         stop.set()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults import killed_service
+from tests.faults import bad_credentials, foreign_ids, killed_postgres, killed_service, one_key, struck_writes
 from tests.faults.counts import Counts
 from tests.faults.ground import Kind
 
@@ -47,6 +47,47 @@ HARNESSES: tuple[Harness, ...] = (
         long={"cycles": 1_000, "acknowledged": 100_000},
         thorough={"each": 110},
         share=3,
+    ),
+    Harness(
+        name="killed_postgres",
+        says="SIGKILL of PostgreSQL, postmaster and backends, under a service that goes on",
+        run=killed_postgres.run,
+        short=5,
+        round=10,
+        long={"cycles": 200},
+        databases=("postgresql",),
+    ),
+    Harness(
+        name="struck_writes",
+        says="an error, a cut connection or a time-out at a database call of any write",
+        run=struck_writes.run,
+        short=60,
+        round=200,
+        long={"cycles": 2_000},
+    ),
+    Harness(
+        name="one_key",
+        says="one key from 32 threads at once, through two workers",
+        run=one_key.run,
+        short=50,
+        round=200,
+        long={"cycles": 10_000},
+    ),
+    Harness(
+        name="foreign_ids",
+        says="another organisation's ids and words in every place of every operation",
+        run=foreign_ids.run,
+        short=1_000,
+        round=2_000,
+        long={"cycles": 100_000},
+    ),
+    Harness(
+        name="bad_credentials",
+        says="every operation with credentials that open nothing",
+        run=bad_credentials.run,
+        short=1_200,
+        round=2_000,
+        long={"cycles": 20_000},
     ),
 )
 BY_NAME = {one.name: one for one in HARNESSES}

@@ -1,0 +1,180 @@
+"""Another organisation's ids and words in every place of every operation: nothing of it is read or written."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from statistics import median
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.api.operations import ABSENT, SCOPE_OF, Ids, body_of
+from tests.faults.counts import Counts
+from tests.faults.ground import Ground
+from tests.faults.pictures import Picture, changed, picture
+from tests.harness import Clinic, Service, form
+
+#: What only the other organisation knows; no answer may hold it.
+MARK = "CANARY-4417"
+#: What a path, a query or a body may name without naming anybody.
+_NOBODYS = {"key", "version"}
+_CHECKED = 100
+#: Where the other's ids are put besides the path and the body.
+_HEADERS = ("Idempotency-Key", "If-Match", "If-None-Match", "Acting-User", "Organisation", "X-Organisation-Id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """Who asks, and whose ids are asked for; `known` is what can only come from the other organisation's rows."""
+
+    own: Clinic
+    ids: Ids
+    other: Clinic
+    foreign: Ids
+    queries: Mapping[str, list[str]]
+
+    @classmethod
+    def made(cls, service: Service) -> Sides:
+        """Make two organisations with a client each, the other's with the mark in every text."""
+        own, other = service.clinic(), service.clinic()
+        ids = Ids.made(own)
+        marked = {"client_ref": f"{MARK} client", "therapist_ref": f"{MARK} therapist", "episode_ref": f"{MARK} course"}
+        sent = form(**marked, source={"system": MARK, "id": MARK}, reported={"rupture": True})
+        made = other.recorded(sent)
+        foreign = Ids.of(made, client_ref=marked["client_ref"], therapist_ref=marked["therapist_ref"])
+        return cls(own=own, ids=ids, other=other, foreign=foreign, queries=_queries(service))
+
+    def secrets(self) -> set[str]:
+        """Name what an answer may hold only if the question held it."""
+        ids = {value for name, value in vars(self.foreign).items() if name not in _NOBODYS}
+        return ids | {MARK, str(self.other.organisation), str(self.other.application)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """An operation with some of its places taken by the other organisation's ids."""
+
+    name: str
+    ids: dict[str, str]
+    query: dict[str, str]
+    headers: dict[str, str]
+
+    def sent(self, clinic: Clinic) -> tuple[httpx.Response, float]:
+        """Send it, and take the time."""
+        method, path = self.name.split(" ")
+        ids = Ids(**self.ids)
+        body = body_of(self.name, ids)
+        usual = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())} if body else {}
+        if method == "PUT":
+            usual["If-None-Match" if "{submission_id}" in self.name else "If-Match"] = "*"
+        content = None if body is None else json.dumps(body).encode()
+        begun = time.perf_counter()
+        answer = clinic.request(
+            method, path.format(**vars(ids)), content=content, params=self.query or None, headers=usual | self.headers
+        )
+        return answer, time.perf_counter() - begun
+
+    def absent(self, foreign: Ids) -> Probe:
+        """Make the same probe with ids that nobody has."""
+        gone = {value: ABSENT for name, value in vars(foreign).items() if name.endswith("_id")}
+
+        def swapped(places: Mapping[str, str]) -> dict[str, str]:
+            return {name: gone.get(value, value).replace(MARK, "nobody") for name, value in places.items()}
+
+        return Probe(name=self.name, ids=swapped(self.ids), query=swapped(self.query), headers=swapped(self.headers))
+
+    def text(self) -> str:
+        """Write all that is sent."""
+        return json.dumps([self.ids, self.query, self.headers])
+
+
+def run(ground: Ground, *, seed: int, cycles: int) -> Counts:
+    """Send `cycles` probes, each with its twin of absent ids."""
+    with ground.service() as service:
+        return probe(Sides.made(service), Random(seed), cycles=cycles)
+
+
+def probe(sides: Sides, dice: Random, *, cycles: int) -> Counts:
+    """Probe, and compare the other organisation's rows with what they were."""
+    counts = Counts(cycles=cycles)
+    before = picture(sides.other)
+    names = sorted(SCOPE_OF)
+    absent_at, times = [], []
+    for number in range(cycles):
+        one = _drawn(sides, dice, names[number % len(names)])
+        answer, took = one.sent(sides.own)
+        twin, twin_took = one.absent(sides.foreign).sent(sides.own)
+        counts.found(_read(sides, one, answer), kind="foreign")
+        counts.found(_told_apart(one, answer, twin), kind="foreign")
+        if answer.status_code == twin.status_code == 404:
+            times.append(took)
+            absent_at.append(twin_took)
+        if number % _CHECKED == _CHECKED - 1 or number == cycles - 1:
+            before = _written(sides, counts, before, number)
+    counts.rows = sum(table.total() for table in before.values())
+    counts.told["answered_404"] = len(times)
+    if times:
+        counts.samples["404_foreign_minus_absent_ms"] = [1000 * (median(times) - median(absent_at))]
+    return counts
+
+
+def _drawn(sides: Sides, dice: Random, name: str) -> Probe:
+    """Draw which places hold the other's ids: at least one of those that the operation has, each by chance."""
+    own, foreign = vars(sides.ids), vars(sides.foreign)
+    places = [place for place in own if place not in _NOBODYS]
+    used = [place for place in places if f"{{{place}}}" in name] or places
+    taken = {dice.choice(used)} | {place for place in places if dice.random() < 0.3}
+    # A word of the other's in a body is a word of one's own, so it says nothing of a form that is there.
+    ids = own | {place: foreign[place] for place in taken}
+    query = {
+        parameter: dice.choice(sorted(sides.secrets()))
+        for parameter in sides.queries.get(name, ())
+        if dice.random() < 0.3
+    }
+    headers = {header: dice.choice(sorted(sides.secrets())) for header in _HEADERS if dice.random() < 0.1}
+    if "{submission_id}" in name and name.startswith("PUT"):
+        headers.pop("If-None-Match", None)
+    return Probe(name=name, ids=ids, query=query, headers=headers)
+
+
+def _read(sides: Sides, one: Probe, answer: httpx.Response) -> list[str]:
+    """List what an answer holds of the other organisation that the question did not."""
+    sent, said = one.text(), answer.text + str(answer.headers)
+    return [f"foreign: {one.name} told {what}" for what in sides.secrets() if what in said and what not in sent]
+
+
+def _told_apart(one: Probe, answer: httpx.Response, twin: httpx.Response) -> list[str]:
+    """Compare with the answer to absent ids: nobody may learn that an id is there."""
+    if {answer.status_code, twin.status_code} <= {200, 201}:
+        return []
+    if (answer.status_code, _body(answer)) == (twin.status_code, _body(twin)):
+        return []
+    return [f"foreign: {one.name} {one.text()} answers {answer.status_code}, an absent id {twin.status_code}"]
+
+
+def _body(answer: httpx.Response) -> Any:
+    body = answer.json() if answer.content else None
+    return {name: value for name, value in body.items() if name != "trace_id"} if isinstance(body, dict) else body
+
+
+def _written(sides: Sides, counts: Counts, before: Picture, number: int) -> Picture:
+    after = picture(sides.other)
+    tables = changed(before, after)
+    counts.found([f"foreign: before probe {number} rows of {name} changed" for name in tables], kind="foreign")
+    return after
+
+
+def _queries(service: Service) -> dict[str, list[str]]:
+    """Name the query parameters of every operation, after the service's own document."""
+    paths = service.request("GET", "/openapi.json").json()["paths"]
+    return {
+        f"{method.upper()} {path}": [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if isinstance(operation, dict)
+    }

@@ -1,0 +1,94 @@
+"""What races, strikes, probes and bad credentials must catch, planted into this process."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from app.submissions import write
+from tests.faults import bad_credentials, foreign_ids, one_key, planted, struck_writes
+from tests.faults.ground import Ground
+from tests.harness import Service
+
+
+@contextmanager
+def criterion_removed(service: Service) -> Iterator[None]:
+    """Let every statement that reads one organisation's rows read those of all."""
+    database: Any = service.runtime.database
+    pattern = re.compile(r"(\w+\.organisation_id = (?:\?|\$\d+::UUID))")
+
+    def before(_c: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> tuple[str, Any]:
+        return pattern.sub(r"(\1 OR 1 = 1)", statement) if statement.startswith("SELECT") else statement, parameters
+
+    engines = [database._writing, database._reading]
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", before, retval=True)
+    yield
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", before)
+
+
+def test_probes_find_a_tenant_criterion_that_was_removed(ground: Ground) -> None:
+    """On SQLite, where no second wall stands behind the first; the second wall has a harness of its own."""
+    if ground.database == "postgresql":
+        return
+    with ground.service() as service:
+        sides = foreign_ids.Sides.made(service)
+        assert foreign_ids.probe(sides, Random(1), cycles=60).wrong == 0
+        with criterion_removed(service):
+            assert foreign_ids.probe(sides, Random(1), cycles=60).foreign > 0
+
+
+def test_races_find_keys_that_were_forgotten(ground: Ground) -> None:
+    """A form whose key is not kept is answered anew, not replayed."""
+    with planted.planted(planted.keys_forgotten, write):
+        counts = one_key.run(ground, seed=1, cycles=2, threads=8)
+    assert counts.wrong_replays == 2
+    assert counts.other_faults > 0
+
+
+def two_transactions(service: Service) -> Callable[[], None]:
+    """Commit what was written so far when a statement fails."""
+    database: Any = service.runtime.database
+    engine = getattr(database, "_writing", None) or database._engine.sync_engine
+
+    def rollback(connection: Any) -> None:
+        connection.commit()
+
+    def plant() -> None:
+        engine.dialect.do_rollback = rollback
+
+    return plant
+
+
+def test_strikes_find_a_write_that_is_not_one_transaction(ground: Ground) -> None:
+    """A rollback that commits leaves half a write."""
+    if ground.database == "postgresql":
+        return  # it does not commit a transaction in which a statement failed
+    with ground.service() as service:
+        two_transactions(service)()
+        assert struck_writes.struck(service, Random(1), cycles=40).wrong > 0
+
+
+def test_bad_credentials_find_a_service_that_takes_any_secret(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys whose secret is not compared open every operation."""
+    with ground.service() as service:
+        assert bad_credentials.tried(service, Random(1), cycles=200).wrong == 0
+        monkeypatch.setattr(hmac, "compare_digest", lambda *_: True)
+        assert bad_credentials.tried(service, Random(1), cycles=200).foreign > 0
+
+
+def test_strikes_find_events_that_are_skipped_the_second_time(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retry that writes less than a write without a fault is found."""
+    with ground.service() as service:
+        found = struck_writes._writes(service)
+        monkeypatch.setattr(struck_writes, "_writes", lambda _: found)
+        with planted.planted(planted.events_skipped, write):
+            assert struck_writes.struck(service, Random(1), cycles=20).other_faults > 0
