@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     )
     secrets_dir: Path = Field(
         default=Path("var/secrets"),
-        description="Holds `api-key-pepper`, `reference-key` and `content-key`, each a file of 64 hexadecimal digits.",
+        description="Holds the secrets, each in a file of its own: see the operators' page.",
     )
     instruments_dir: Path | None = Field(
         default=None,

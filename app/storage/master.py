@@ -6,6 +6,7 @@ The file holds a key a line. The first one wraps; the others still open, until e
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -44,6 +45,12 @@ class MasterKeys:
         found = self._find(master)
         return DataKey(key_id=key_id, secret=_as_key(found).open(wrapped, place, organisation=organisation))
 
+    def add(self, key: bytes) -> None:
+        """Write the file with a key before the others, and use it from now on."""
+        self.refresh()
+        write_masters(self._path, [key, *self._keys])
+        self.refresh()
+
     def refresh(self) -> None:
         """Read the file anew."""
         self._read = read_masters(self._path)
@@ -56,6 +63,11 @@ class MasterKeys:
                 if master_id(key) == master:
                     return key
         raise SealBroken
+
+
+def add_master(masters: MasterKeys) -> None:
+    """Put a new master key first in the file; those of before still open."""
+    masters.add(secrets.token_bytes(KEY_BYTES))
 
 
 def master_id(key: bytes) -> str:

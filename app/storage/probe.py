@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from app.errors import AllianceError, Misconfigured, StorageBusy, StorageUnavailable, Trouble
 from app.storage.database import Database
-from app.storage.keyring import KeyRing, open_keyring
+from app.storage.keyring import KeyRing, open_keyring, open_masters
 
 Writing = Literal["ok", "busy"] | Trouble
 Keys = Literal["ok", "unreadable", "changed"]
@@ -65,6 +65,7 @@ async def keys_on_disk(folder: Path | None, *, in_use: KeyRing) -> Keys:
         return "ok"
     try:
         found = await asyncio.to_thread(open_keyring, folder, make=False)
+        await asyncio.to_thread(open_masters, folder, make=False)
     except (Misconfigured, OSError):
         return "unreadable"
     return "ok" if found == in_use else "changed"

@@ -44,10 +44,11 @@ def open_runtime(
     *, database_url: str, secrets_dir: Path, make_secrets: bool, instruments_dir: Path | None = None
 ) -> Runtime:
     """Open the database and the secrets; nothing is connected before it is needed."""
+    keys = open_keyring(secrets_dir, make=make_secrets)
     masters = open_masters(secrets_dir, make=make_secrets)
     return Runtime(
         database=open_database(database_url),
-        keys=open_keyring(secrets_dir, make=make_secrets),
+        keys=keys,
         vault=Vault(masters, now=utc_now, new_id=uuid7),
         catalog=open_catalog(instruments_dir),
         secrets_dir=secrets_dir,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -22,8 +22,10 @@ from app.storage.documents import to_json
 from app.storage.key_tables import client_keys, organisation_keys
 from app.storage.master import MasterKeys
 from app.storage.sealed import DataKey, Place, new_data_key, sealed_with
+from app.storage.types import AnyRow
 
 Purpose = Literal["data", "safeguarding"]
+PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
 
 #: For so many seconds a worker seals with what was the newest key when it looked; what is retired still opens.
 SEALS_FOR: Final = 30.0
@@ -49,7 +51,7 @@ class Vault:
 
     def __init__(self, masters: MasterKeys, *, now: Callable[[], datetime], new_id: Callable[[], UUID]) -> None:
         self.masters = masters
-        self._now = now
+        self.now = now
         self._new_id = new_id
         self._kept: dict[UUID, _Known] = {}
         self._making: dict[UUID, object] = {}  # keys of transactions of this process that may not be committed yet
@@ -81,7 +83,7 @@ class Vault:
             "purpose": purpose,
             "master_key": self.masters.current_id,
             "wrapped": self.masters.wrap(key, organisation_place(key.key_id), organisation=organisation),
-            "created_at": self._now(),
+            "created_at": self.now(),
             "retired_at": None,
         }
         connection.execute(insert(organisation_keys), [row])
@@ -98,7 +100,7 @@ class Vault:
             "key_id": key.key_id,
             "organisation_key": organisation_key.key_id,
             "wrapped": organisation_key.seal(key.secret, client_place(key.key_id), organisation=organisation),
-            "created_at": self._now(),
+            "created_at": self.now(),
             "retired_at": None,
         }
         return key, row
@@ -143,7 +145,7 @@ class OrganisationVault:
 
     def seal(self, text: str, place: Place, *, purpose: Purpose = "data") -> bytes:
         """Seal a text with the organisation's key."""
-        return self._sealing(purpose).seal(text.encode(), place, organisation=self.organisation)
+        return self.sealing(purpose).seal(text.encode(), place, organisation=self.organisation)
 
     def open(self, sealed: bytes, place: Place) -> str:
         """Open what was sealed with one of the organisation's keys."""
@@ -203,7 +205,7 @@ class OrganisationVault:
     def new_client_key(self, client_id: UUID) -> tuple[DataKey, dict[str, Any]]:
         """Make the first key of a client who is new; the caller writes its row."""
         key, row = self.vault.made_for_client(
-            client_id, organisation_key=self._sealing("data"), organisation=self.organisation
+            client_id, organisation_key=self.sealing("data"), organisation=self.organisation
         )
         self._clients[client_id] = [key]
         return key, row
@@ -216,12 +218,31 @@ class OrganisationVault:
         self._clients.update((client_id, []) for client_id in wanted)
         sent = {"organisation": self.organisation, "client_ids": wanted}
         for row in self.connection.execute(_CLIENT_KEYS[self.connection.dialect.name], sent):
-            opened = self._opening(row.organisation_key).open(
-                row.wrapped, client_place(row.key_id), organisation=self.organisation
-            )
-            self._clients[row.client_id].append(DataKey(key_id=row.key_id, secret=opened))
+            self._clients[row.client_id].append(self.unwrap_client_key(row))
 
-    def _sealing(self, purpose: Purpose) -> DataKey:
+    def unwrap_client_key(self, row: AnyRow) -> DataKey:
+        """Unwrap a client's key with the organisation's key that it is under."""
+        opened = self._opening(row.organisation_key).open(
+            row.wrapped, client_place(row.key_id), organisation=self.organisation
+        )
+        return DataKey(key_id=row.key_id, secret=opened)
+
+    def wrap_client_key(self, key: DataKey) -> bytes:
+        """Wrap a client's key with the organisation's newest."""
+        return self.sealing("data").seal(key.secret, client_place(key.key_id), organisation=self.organisation)
+
+    def is_newest(self, purpose: Purpose, sealed: bytes) -> bool:
+        """Say whether a value is sealed with the organisation's newest key of a purpose."""
+        return sealed_with(sealed) == self.sealing(purpose).key_id
+
+    def is_newest_of(self, client_id: UUID, sealed: bytes) -> bool:
+        """Say whether a value is sealed with a client's newest key, or with one that is not there."""
+        self.look_up([client_id])
+        keys = self._clients[client_id]
+        return not keys or sealed_with(sealed) == keys[0].key_id
+
+    def sealing(self, purpose: Purpose) -> DataKey:
+        """Return the key that seals for a purpose, which is made if there is none."""
         key = self._made.get(purpose)
         if key is None:
             key = self.vault.known(self.connection, organisation=self.organisation).sealing.get(purpose)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults import bad_credentials, foreign_ids, killed_postgres, killed_service, one_key, struck_writes
+from tests.faults import bad_credentials, foreign_ids, killed_postgres, killed_service, one_key, sealing, struck_writes
 from tests.faults.counts import Counts
 from tests.faults.ground import Kind
 
@@ -88,6 +88,14 @@ HARNESSES: tuple[Harness, ...] = (
         short=1_200,
         round=2_000,
         long={"cycles": 20_000},
+    ),
+    Harness(
+        name="sealing",
+        says="sealed values flipped, cut, swapped and moved; keys changed while the service writes",
+        run=sealing.run,
+        short=120,
+        round=500,
+        long={"cycles": 50_000},
     ),
 )
 BY_NAME = {one.name: one for one in HARNESSES}

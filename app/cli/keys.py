@@ -1,0 +1,87 @@
+"""`alliance keys`: the service's own keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from app.cli.output import AsJson, print_json, print_table, run, say
+
+if TYPE_CHECKING:
+    from app.storage.runtime import Runtime
+
+app = typer.Typer(help="The service's own keys.", no_args_is_help=True)
+
+Organisation = Annotated[UUID | None, typer.Option("--org", help="One organisation only; all of them otherwise.")]
+
+
+@app.callback()
+def group() -> None:
+    """Keep every command one of its own."""
+
+
+@app.command("check")
+def check_all(org: Organisation = None, as_json: AsJson = False) -> None:
+    """Open everything that is sealed; exit 1 when something does not open."""
+    from app.keys.check import Checked, check
+
+    async def work(runtime: Runtime) -> dict[UUID, Checked]:
+        return {one: await check(runtime, organisation=one) for one in await _organisations(runtime, org)}
+
+    found = run(work)
+    broken = [one for checked in found.values() for one in checked.broken]
+    opened = sum(checked.opened for checked in found.values())
+    if as_json:
+        print_json({"organisations": len(found), "opened": opened, "broken": broken})
+    else:
+        print_table("Sealed values that do not open", ("where",), [(one,) for one in broken])
+        say(f"{opened} values of {len(found)} organisations were opened; {len(broken)} do not open.")
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command("rotate")
+def rotate_all(
+    org: Organisation = None,
+    clients: Annotated[bool, typer.Option("--clients", help="Give each client a new key too.")] = False,
+    master: Annotated[
+        bool, typer.Option("--master", help="Begin with a new master key, kept first in its file.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make new keys and seal with them what older ones held; the service goes on writing meanwhile.
+
+    Older keys still open. Run it again a minute later to take up what a worker sealed with the key before.
+    """
+    from rich.progress import track
+
+    from app.keys.rotate import Rotated, rewrap, rotate
+    from app.storage.master import add_master
+
+    async def work(runtime: Runtime) -> dict[UUID, Rotated]:
+        if master:
+            add_master(runtime.vault.masters)
+        found = await _organisations(runtime, org)
+        told = {}
+        for one in track(found, description="Rotating", disable=as_json, transient=True):
+            if master:
+                await rewrap(runtime, organisation=one)
+            told[one] = await rotate(runtime, organisation=one, clients=clients)
+        return told
+
+    found = run(work)
+    sums = {name: sum(getattr(one, name) for one in found.values()) for name in ("made", "wrapped", "sealed")}
+    if as_json:
+        print_json({"organisations": len(found), **sums})
+        return
+    print_table("Keys", ("organisations", *sums), [(len(found), *sums.values())])
+
+
+async def _organisations(runtime: Runtime, org: UUID | None) -> list[UUID]:
+    from app.access.administer import list_organisations
+
+    if org is not None:
+        return [org]
+    return [row.organisation_id for row in await list_organisations(runtime)]

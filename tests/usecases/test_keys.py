@@ -1,0 +1,172 @@
+"""Keys change while everything stays readable, and what does not open is found."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.from_thread import BlockingPortal
+from sqlalchemy import Connection, select, update
+
+from app.keys.check import Checked, check
+from app.keys.rotate import Rotated, rewrap, rotate
+from app.storage.key_tables import client_keys, organisation_keys
+from app.storage.master import MasterKeys, add_master, read_masters, write_masters
+from app.storage.sealed_columns import SEALED, is_sealed
+from app.storage.tables import clients, metadata, submissions
+from tests.harness import Clinic, Service, form
+from tests.usecases.test_sealed_forms import allow_comments
+
+
+def turn(clinic: Clinic, *, clients: bool = False) -> Rotated:
+    """Change the clinic's keys."""
+    service = clinic.service
+    return service.portal.call(partial(rotate, service.runtime, organisation=clinic.organisation, clients=clients))
+
+
+def looked(clinic: Clinic) -> Checked:
+    """Open everything of the clinic."""
+    service = clinic.service
+    return service.portal.call(partial(check, service.runtime, organisation=clinic.organisation))
+
+
+def filled(clinic: Clinic) -> list[str]:
+    """Record three forms of two clients with comments and an episode's reference; return their ids."""
+    allow_comments(clinic)
+    return [
+        clinic.recorded(form(client_ref=ref, session_number=n, comment=f"words {n}", episode_ref=ref))["id"]
+        for ref, n in (("a", 1), ("a", 2), ("b", 3))
+    ]
+
+
+def read(clinic: Clinic, *columns: Any) -> list[Any]:
+    """Read some columns of a table."""
+    query = select(*columns).where(columns[0].table.c.organisation_id == clinic.organisation)
+    return clinic.service.in_service(lambda c: list(c.execute(query)), organisation=clinic.organisation)
+
+
+def test_every_sealed_column_is_known() -> None:
+    """A column of sealed values that rotation and checks do not know would be left behind."""
+    there = {(c.table.name, c.name) for t in metadata.tables.values() for c in t.columns if is_sealed(c)}
+    assert {(one.table.name, one.column) for one in SEALED} == there
+
+
+def test_a_rotation_leaves_nothing_under_older_keys(clinic: Clinic) -> None:
+    """New keys of the organisation and of both clients hold everything; the words are what they were."""
+    ids = filled(clinic)
+    before = dict(read(clinic, submissions.c.submission_id, submissions.c.sealed_comment))
+    told = turn(clinic, clients=True)
+    # one key of the organisation and two of clients; wrapped again: the two of before; two clients with a reference and
+    # an episode each, three comments, one therapist
+    assert (told.made, told.wrapped, told.sealed) == (3, 2, 8)
+    after = dict(read(clinic, submissions.c.submission_id, submissions.c.sealed_comment))
+    assert all(after[one][1:17] != before[one][1:17] for one in before)
+    newest = {row.key_id for row in read(clinic, organisation_keys.c.key_id, organisation_keys.c.retired_at)[1:]}
+    assert {row.organisation_key for row in read(clinic, client_keys.c.organisation_key)} == newest
+    assert [clinic.read_back(one)["form"]["comment"] for one in ids] == ["words 1", "words 2", "words 3"]
+    assert (looked(clinic).opened, looked(clinic).broken) == (8, [])
+
+
+def test_a_rotation_without_clients_wraps_their_keys_and_leaves_their_values(clinic: Clinic) -> None:
+    """Only what the organisation's key sealed is sealed anew: the therapist's reference."""
+    filled(clinic)
+    before = read(clinic, submissions.c.sealed_comment)
+    told = turn(clinic)
+    assert (told.made, told.wrapped, told.sealed) == (1, 2, 1)
+    assert read(clinic, submissions.c.sealed_comment) == before
+    assert looked(clinic).broken == []
+
+
+def test_a_second_rotation_finds_what_was_sealed_with_the_key_before(clinic: Clinic) -> None:
+    """A worker that still knew the older key has sealed with it: that opens, and the next rotation takes it up."""
+    ids = filled(clinic)
+    vault = clinic.service.runtime.vault
+    clinic.service.in_service(
+        lambda c: vault.known(c, organisation=clinic.organisation), organisation=clinic.organisation
+    )
+    stale = vault._kept[clinic.organisation]
+    turn(clinic)
+    vault._kept[clinic.organisation] = stale
+    late = clinic.recorded(form(client_ref="late", comment="late words"))["id"]
+    assert turn(clinic).wrapped == 3
+    assert [clinic.read_back(one)["form"]["comment"] for one in (*ids, late)] == [
+        "words 1", "words 2", "words 3", "late words",
+    ]  # fmt: skip
+
+
+def test_what_does_not_open_is_named(clinic: Clinic) -> None:
+    """A value that was moved, and one whose key is gone, are told by table, column and row; the others are counted."""
+    ids = filled(clinic)
+    (first, moved), *_ = read(clinic, submissions.c.submission_id, submissions.c.sealed_comment)
+    other = next(one for one in ids if one != str(first))
+
+    def work(connection: Connection) -> None:
+        mine = submissions.c.organisation_id == clinic.organisation
+        connection.execute(
+            update(submissions)
+            .where(mine, submissions.c.submission_id == first)
+            .values(
+                sealed_comment=next(
+                    row.sealed_comment
+                    for row in connection.execute(select(submissions).where(mine))
+                    if str(row.submission_id) == other
+                )
+            )
+        )
+        gone = connection.execute(select(clients).where(clients.c.organisation_id == clinic.organisation)).first()
+        assert gone is not None
+
+    clinic.service.in_service(work, organisation=clinic.organisation)
+    found = looked(clinic)
+    assert moved
+    assert (found.opened, found.broken) == (7, [f"submissions.sealed_comment {first}"])
+
+
+def test_a_new_master_key_wraps_and_the_one_before_may_go(portal: BlockingPortal, tmp_path: Path) -> None:
+    """After the keys are wrapped anew nothing needs the older master key; before that it is needed."""
+    secrets = tmp_path / "secrets"
+    with Service.start(f"sqlite:///{tmp_path / 'a.db'}", portal, secrets=secrets) as service:
+        clinic = service.clinic()
+        filled(clinic)
+        add_master(service.runtime.vault.masters)
+        new, old = read_masters(secrets / "master-key")
+        told = portal.call(partial(rewrap, service.runtime, organisation=clinic.organisation))
+        assert told.wrapped == 1
+        write_masters(secrets / "master-key", [new])
+        service.runtime.vault.masters.refresh()
+        service.runtime.vault.forget(organisation=clinic.organisation)
+        assert looked(clinic).broken == []
+        write_masters(secrets / "master-key", [old])
+        service.runtime.vault.masters.refresh()
+        service.runtime.vault.forget(organisation=clinic.organisation)
+        assert len(looked(clinic).broken) == 8
+
+
+def test_a_service_finds_a_master_key_that_was_added_meanwhile(tmp_path: Path) -> None:
+    """Another process began with a new key: what it wrapped opens here without a restart."""
+    path = tmp_path / "master-key"
+    write_masters(path, [bytes(range(32))])
+    here, there = MasterKeys(path), MasterKeys(path)
+    assert here.current_id == there.current_id
+    add_master(there)
+    from uuid import UUID
+
+    from app.storage.sealed import Place, new_data_key
+
+    key, place = new_data_key(UUID(int=5)), Place(table="organisation_keys", column="wrapped", row=UUID(int=5))
+    wrapped = there.wrap(key, place, organisation=UUID(int=1))
+    opened = here.unwrap(UUID(int=5), wrapped, place, master=there.current_id, organisation=UUID(int=1))
+    assert opened.secret == key.secret
+
+
+@pytest.mark.parametrize("text", ["", "zz", "00" * 31, "00" * 32 + "\n" + "00" * 5])
+def test_a_bad_master_key_stops_the_service(tmp_path: Path, text: str) -> None:
+    """An empty, odd or short key is told, without what the file holds."""
+    from app.errors import Misconfigured
+
+    (tmp_path / "master-key").write_text(text)
+    with pytest.raises(Misconfigured, match="master-key") as told:
+        MasterKeys(tmp_path / "master-key").refresh()
+    assert "00" not in str(told.value)
