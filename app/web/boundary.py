@@ -19,10 +19,12 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+#: What is no page loads nothing and is framed by nobody; `default-src` does not stand for the other three.
+DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 _SAFE = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _PAGE = (*_SAFE, (b"content-security-policy", PAGE_POLICY.encode()))
-_DATA = (*_SAFE, (b"content-security-policy", b"default-src 'none'"))
+_DATA = (*_SAFE, (b"content-security-policy", DATA_POLICY.encode()))
 _CLOSED = {"Connection": "close"}
 _NOT_KEPT = (b"cache-control", b"no-store")
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.web.boundary import DATA_POLICY
 from app.web.problems import problem
 
 #: Line and headers of one request.
@@ -23,7 +24,13 @@ MOST_AHEAD = 16
 #: The application says first that a body is late; the connection is closed where it can't, or nobody listens.
 GRACE_SECONDS = 1.0
 
-_SHARED = {"Connection": "close", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_SHARED = {
+    "Connection": "close",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": DATA_POLICY,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,5 +124,12 @@ def _check_parameters(request: Request, known: set[str]) -> None:
     unknown = [name for name in asked if name not in known]
     if unknown:
         raise WebProblem("unknown_parameter", parameter=pointer_part(unknown[0]))
+    if asked and len(request.query_params.multi_items()) > len(asked):  # others may have looked at the first of two
+        raise WebProblem("invalid_parameter", parameter=_repeated(request))
     if len(request.headers.get("accept-language", "")) > LONGEST_LANGUAGES:
         raise WebProblem("invalid_parameter", parameter="Accept-Language")
+
+
+def _repeated(request: Request) -> str:
+    names = [name for name, _ in request.query_params.multi_items()]
+    return next(name for name in names if names.count(name) > 1)

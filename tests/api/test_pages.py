@@ -87,7 +87,9 @@ def test_an_answer_that_is_no_page_allows_nothing(service: Service) -> None:
     """JSON, problems and scripts opened as a document load nothing."""
     for path in ("/openapi.json", "/v1/instruments", "/livez", "/assets/docs.js", "/assets/alliance.svg"):
         headers = service.request("GET", path).headers
-        assert headers["content-security-policy"] == "default-src 'none'"
+        assert headers["content-security-policy"] == (
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
         assert headers["x-content-type-options"] == "nosniff"
 
 

@@ -64,3 +64,11 @@ def test_an_answer_holds_no_secret_and_no_reference_of_others(clinic: Clinic) ->
     words = ("secret", "digest_of", "pepper", "password", "key_hash", "sealed", "reference_digest")
     assert [field for field in answered_fields() if any(word in field for word in words)] == []
     assert clinic.api_key not in clinic.get("/v1/caseload").text
+
+
+@pytest.mark.parametrize("query", ["limit=1&limit=200", "limit=1&limit=1", "limit=1&limit=", "limit=&limit=1"])
+def test_a_parameter_stands_once(clinic: Clinic, query: str) -> None:
+    """What looks at the first of two, and what at the last, must not be shown two questions."""
+    answer = clinic.get(f"/v1/changes?{query}")
+    assert told(answer)[:2] == (400, "invalid_parameter")
+    assert answer.json()["parameter"] == "limit"

@@ -42,7 +42,10 @@ def test_every_answer_carries_what_keeps_it_safe(clinic: Clinic) -> None:
         headers = answer.headers
         assert headers.get_list("x-content-type-options") == ["nosniff"], what
         assert headers.get_list("referrer-policy") == ["no-referrer"], what
-        assert headers["content-security-policy"].startswith("default-src 'none'"), what
+        [policy] = headers.get_list("content-security-policy")
+        assert "unsafe" not in policy, what
+        for part in ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"):
+            assert part in policy, what
         assert len(headers.get_list("cache-control")) == 1, what
         if answer.status_code >= 400:
             assert headers["cache-control"] == "no-store", what
@@ -83,3 +86,14 @@ def test_what_a_page_may_send_unasked_is_refused(clinic: Clinic, media_type: str
 def test_the_framework_shows_no_faults(clinic: Clinic) -> None:
     """Debugging is off: a fault of the service is a problem with a trace id, and no more."""
     assert create_app(clinic.service.runtime).debug is False
+
+
+def test_a_redirect_stays_here(clinic: Clinic) -> None:
+    """There are two, to pages of our own, whatever host or address a caller names."""
+    claimed = {"Host": "attacker.example", "X-Forwarded-Host": "attacker.example"}
+    led = {path: clinic.get(path, headers=claimed) for path in ("/", "/favicon.ico", "/docs/")}
+    assert {path: answer.headers.get("location") for path, answer in led.items()} == {
+        "/": "/docs",
+        "/favicon.ico": "/assets/alliance.svg",
+        "/docs/": None,
+    }
