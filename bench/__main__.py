@@ -16,7 +16,7 @@ from bench.processes import Broken
 from bench.programs import ROOT, durability, place
 from bench.report import Report, show, write
 
-STEPS = ("intake", "progress", "history", "scoring", "orientation")
+STEPS = ("intake", "guards", "progress", "history", "scoring", "orientation")
 
 
 def main(arguments: list[str]) -> int:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -57,8 +57,11 @@ def place(folder: Path, *, commit: str | None, disk_ms: float) -> Iterator[Place
 
 
 @contextmanager
-def service(where: Place, database: str, *, name: str = "alliance") -> Iterator[Program]:
-    """Migrate, make an organisation and a key, serve: each by the command that an operator types."""
+def service(where: Place, database: str, *, name: str = "alliance", served_by: Sequence[str] = ()) -> Iterator[Program]:
+    """Migrate, make an organisation and a key, serve: each by the command that an operator types.
+
+    `served_by` are the words of another program that serves in place of `alliance`.
+    """
     home = where.folder / f"{name}-{database}"
     home.mkdir()
     url = f"sqlite:///{home / 'alliance.db'}" if database == "sqlite" else _make_database(where, name)
@@ -76,9 +79,9 @@ def service(where: Place, database: str, *, name: str = "alliance") -> Iterator[
     scopes = [word for scope in _SCOPES for word in ("--scope", scope)]
     key = command("apps", "create", "bench", "--org", organisation, "--plain", *scopes)
     port = free_port()
-    words = [alliance, "serve", "--port", str(port), "--workers", "1"]
+    words = [*(served_by or (alliance,)), "serve", "--port", str(port), "--workers", "1"]
     with serving(words, port=port, ready="/readyz", cwd=home, env=env, log=home / "log") as process:
-        yield Program(name="alliance", port=port, process=process, api_key=key)
+        yield Program(name=name, port=port, process=process, api_key=key)
 
 
 @contextmanager

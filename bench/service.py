@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from http.client import HTTPConnection
@@ -22,6 +23,8 @@ FLOORS = {
 }
 INTAKE_GOALS = {"postgresql": 0.5, "sqlite": 0.9}
 READ_GOALS = {"postgresql": 0.6}
+#: What encryption and the log of events may cost of intake.
+GUARDED_GOAL = 0.7
 
 
 def intake(where: Place, plan: Plan, database: str, servers: tuple[Server, Server]) -> Report:
@@ -48,6 +51,22 @@ def intake(where: Place, plan: Plan, database: str, servers: tuple[Server, Serve
             findings.append(
                 Finding(what="intake, p99 / p50", where=at, spread=tails, goal=Goal(bound=4, at_least=False))
             )
+    return findings, programs
+
+
+def guards(where: Place, plan: Plan, database: str, guarded: Server) -> Report:
+    """Post forms to the service without encryption and without its log of events, and to the service, in turns."""
+    findings, programs = [], []
+    alone = (sys.executable, "-m", "bench.unguarded")
+    with service(where, database, name="unguarded", served_by=alone) as unguarded:
+        for connections in (c for c in plan.connections if c > 1):
+            at = f"{database}, {_of(connections)}"
+            servers = (unguarded, guarded)
+            without, whole = _turns(where, plan, servers, kind="intake", connections=connections)
+            programs += [_program("guards", at, one, w) for one, w in zip(servers, (without, whole), strict=True)]
+            goal = Goal(bound=GUARDED_GOAL, at_least=True)
+            findings.append(_rate("intake, of the same without encryption and audit", at, without, whole, goal))
+            findings.append(_cpu("intake, CPU of a request, times that without them", at, without, whole))
     return findings, programs
 
 
@@ -122,6 +141,7 @@ def measure(where: Place, plan: Plan, database: str, only: set[str]) -> Report:
         ours = running.enter_context(service(where, database))
         steps: dict[str, Callable[[], Report]] = {
             "intake": lambda: intake(where, plan, database, (below, ours)),
+            "guards": lambda: guards(where, plan, database, ours),
             "progress": lambda: progress(where, plan, database, (below, ours)),
             "history": lambda: history(where, plan, database, ours),
         }
