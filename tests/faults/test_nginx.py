@@ -64,7 +64,11 @@ def until_closed(connection: ssl.SSLSocket) -> bytes:
 
 
 def code(response: httpx.Response) -> tuple[int, str]:
-    """Read a problem's status and code; it is one in form, too."""
+    """Read a problem's status and code; it is one in form and in its headers, too."""
+    shared = ("x-content-type-options", "referrer-policy", "cache-control", "content-security-policy")
+    assert {name: len(response.headers.get_list(name)) for name in shared} == dict.fromkeys(shared, 1)
+    assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+    assert response.headers["Strict-Transport-Security"] == "max-age=63072000; includeSubDomains"
     assert response.headers["Content-Type"] == "application/problem+json", response.text
     body = json.loads(response.content)
     assert body["status"] == response.status_code
@@ -160,6 +164,6 @@ def test_a_stopped_service_is_told(tmp_path: Path) -> None:
         with httpx.Client(base_url=running.url, verify=trust) as http:
             away = http.post("/v1/submissions", json={})
         assert code(away) == (503, "storage_unavailable")
-        assert away.headers["Retry-After"] == "1"
+        assert away.headers.get_list("Retry-After") == ["1"]
         assert away.headers["Strict-Transport-Security"]
         assert "/v1" not in running.logs()
