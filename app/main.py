@@ -18,6 +18,7 @@ from app.seeing.logs import open_logs
 from app.seeing.traces import open_traces
 from app.settings import Settings
 from app.stages.advice import released_advice
+from app.storage.role import check_role
 from app.storage.runtime import Runtime, open_runtime
 from app.web import (
     caseload,
@@ -64,6 +65,7 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await check_role(service.database)
         released_advice()  # read once now, or the first form would wait for it
         # What is here by now stays: the collector need not go through it again at every few requests.
         gc.collect()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -76,6 +76,8 @@ def service(where: Place, database: str, *, name: str = "alliance", served_by: S
         return done.stdout.strip()
 
     command("migrate")
+    if database != "sqlite":
+        env["ALLIANCE_DATABASE_URL"] = _services_url(url)
     organisation = command("orgs", "create", "Bench", "--plain")
     scopes = [word for scope in _SCOPES for word in ("--scope", scope)]
     key = command("apps", "create", "bench", "--org", organisation, "--plain", *scopes)
@@ -159,6 +161,28 @@ def _postgres(folder: Path, disk: dict[str, str]) -> Iterator[tuple[str, int]]:
     finally:
         server.cleanup()
         atexit.unregister(server._cleanup)  # noqa: SLF001 - it would clean up again, and leave a lock file in our folder
+
+
+def _services_url(url: str) -> str:
+    """Make the service a login of its own, as an operator does; a commit of before the wall runs as the owner."""
+    import asyncpg
+    from sqlalchemy import make_url
+
+    async def admit() -> bool:
+        connection = await asyncpg.connect(url)
+        try:
+            if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = 'alliance_service'"):
+                return False
+            with suppress(asyncpg.DuplicateObjectError):  # made for the program before
+                await connection.execute("CREATE ROLE bench_service LOGIN PASSWORD 'bench' IN ROLE alliance_service")
+            return True
+        finally:
+            await connection.close()
+
+    if not asyncio.run(admit()):
+        return url
+    as_service = make_url(url).set(username="bench_service", password="bench")  # noqa: S106 - for the run of a bench
+    return as_service.render_as_string(hide_password=False)
 
 
 def _make_database(where: Place, name: str) -> str:

@@ -23,7 +23,7 @@ from app.access.administer import Binding, add_key, create_application, create_o
 from app.access.caller import SCOPES
 from app.main import create_app
 from app.settings import Settings
-from app.storage.database import parse_url
+from app.storage.database import Database, open_database, parse_url
 from app.storage.migrate import upgrade
 from app.storage.runtime import Runtime, open_runtime
 from app.storage.tables import metadata
@@ -56,18 +56,75 @@ def start_postgres(folder: Path) -> Iterator[str]:
 
 
 def make_postgres_database(server_url: str) -> str:
-    """Make an empty database on a server and return its URL."""
+    """Make an empty database on a server, of an owner who is no superuser; return the URL of the service's login."""
     name = f"alliance_{uuid4().hex}"
     url = parse_url(server_url)
 
     async def create() -> None:
         engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
         async with engine.connect() as connection:
-            await connection.execute(text(f"CREATE DATABASE {name}"))
+            for role, rights in LOGINS.items():
+                await connection.execute(text(_CREATE_ROLE.format(role=role, rights=rights)))
+            await connection.execute(text(f"CREATE DATABASE {name} OWNER {OWNER}"))
         await engine.dispose()
 
     asyncio.run(create())
-    return url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    return _as(SERVICE, url.set(drivername="postgresql", database=name).render_as_string(hide_password=False))
+
+
+#: The logins of every PostgreSQL that tests run on: what the service is, who owns the tables, and who may see behind
+#: the wall to tell what is really there.
+SERVICE, OWNER, INSPECTOR = "alliance_test_service", "alliance_test_owner", "alliance_test_inspector"
+LOGINS = {SERVICE: "", OWNER: "CREATEROLE", INSPECTOR: "SUPERUSER"}
+_CREATE_ROLE = """
+DO $$ BEGIN
+    CREATE ROLE {role} LOGIN PASSWORD 'alliance' {rights};
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$
+"""
+
+
+def _as(role: str, database_url: str) -> str:
+    url = parse_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        return database_url
+    return url.set(drivername="postgresql", username=role, password="alliance").render_as_string(hide_password=False)
+
+
+def owners_url(database_url: str) -> str:
+    """Return the URL by which a database of the tests is migrated."""
+    return _as(OWNER, database_url)
+
+
+def inspectors_url(database_url: str) -> str:
+    """Return the URL by which tests look at a database as it is, over all organisations."""
+    return _as(INSPECTOR, database_url)
+
+
+def migrate(database_url: str) -> None:
+    """Migrate a database as its owner, and make the service's login a member of what the migrations made."""
+    upgrade(owners_url(database_url))
+    admit(database_url)
+
+
+def admit(database_url: str) -> None:
+    """Make the service's login a member of the group that the migrations made."""
+    if not database_url.startswith("sqlite"):
+        grant = text(f"GRANT alliance_service TO {SERVICE}")
+        looked_up(inspectors_url(database_url), lambda c: c.execute(grant).close())
+
+
+def looked_up(database_url: str, work: Callable[[Connection], T]) -> T:
+    """Run a write on a database by its URL, bound to nobody."""
+
+    async def write() -> T:
+        database = open_database(database_url)
+        try:
+            return await database.write(work, organisation=None)
+        finally:
+            await database.close()
+
+    return asyncio.run(write())
 
 
 #: The therapist's form has no session focus.
@@ -105,18 +162,22 @@ class Service:
     portal: BlockingPortal
     http: httpx.AsyncClient
     database_url: str
+    inspected: Database
 
     @classmethod
     @contextmanager
     def start(cls, database_url: str, portal: BlockingPortal, *, secrets: Path) -> Iterator[Service]:
         """Migrate a database and start the service on it."""
-        upgrade(database_url)
+        migrate(database_url)
 
         async def begin() -> Service:
             runtime = open_runtime(database_url=database_url, secrets_dir=secrets, make_secrets=True)
             transport = httpx.ASGITransport(app=create_app(runtime, SETTINGS), raise_app_exceptions=False)
             http = httpx.AsyncClient(transport=transport, base_url="http://alliance.test")
-            return cls(runtime=runtime, portal=portal, http=http, database_url=database_url)
+            inspected = runtime.database
+            if inspected.name != "sqlite":
+                inspected = open_database(inspectors_url(database_url))
+            return cls(runtime=runtime, portal=portal, http=http, database_url=database_url, inspected=inspected)
 
         service = portal.call(begin)
         try:
@@ -124,6 +185,25 @@ class Service:
         finally:
             portal.call(service.http.aclose)
             portal.call(service.runtime.database.close)
+            if service.inspected is not service.runtime.database:
+                portal.call(service.inspected.close)
+
+    @property
+    def inspected_url(self) -> str:
+        """The database itself, for connections of a test's own."""
+        return inspectors_url(self.database_url)
+
+    @contextmanager
+    def owned(self) -> Iterator[Database]:
+        """Open the database as its owner does, who may list the organisations."""
+        if self.runtime.database.name == "sqlite":
+            yield self.runtime.database
+            return
+        database = open_database(owners_url(self.database_url))
+        try:
+            yield database
+        finally:
+            self.portal.call(database.close)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send one request."""
@@ -144,11 +224,11 @@ class Service:
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run a read on the database itself, over all organisations."""
-        return self.portal.call(partial(self.runtime.database.read, work, organisation=None))
+        return self.portal.call(partial(self.inspected.read, work, organisation=None))
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run a write on the database itself, over all organisations."""
-        return self.portal.call(partial(self.runtime.database.write, work, organisation=None))
+        return self.portal.call(partial(self.inspected.write, work, organisation=None))
 
     def in_service(self, work: Callable[[Connection], T], *, organisation: UUID | None = None) -> T:
         """Run a write on the service's own connection, as a use case does."""
@@ -244,6 +324,20 @@ class Clinic:
     def counts(self) -> dict[str, int]:
         """Count this organisation's rows of every table."""
         return {name: self.count(name) for name in metadata.tables}
+
+
+@contextmanager
+def unguarded_events(connection: Connection) -> Iterator[None]:
+    """Let a test plant a fault in the log of events, which SQLite keeps by triggers: within one transaction."""
+    triggers = []
+    if connection.dialect.name == "sqlite":
+        found = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'events'"
+        triggers = list(connection.execute(text(found)))
+    for trigger in triggers:
+        connection.execute(text(f"DROP TRIGGER {trigger.name}"))
+    yield
+    for trigger in triggers:
+        connection.exec_driver_sql(trigger.sql)
 
 
 def scores_by_component(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:

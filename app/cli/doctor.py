@@ -74,12 +74,15 @@ async def _checks(settings: Settings) -> list[tuple[str, str]]:
 async def _database(settings: Settings) -> str:
     from app.storage.database import open_database
     from app.storage.migrate import is_current
+    from app.storage.role import what_is_wrong_with_role
 
     try:
         database = open_database(settings.database_url)
     except AllianceError as error:
         return str(error)
     try:
+        if wrong := await what_is_wrong_with_role(database):
+            return wrong
         return "" if await is_current(database) else "no schema yet or an old one: run `alliance migrate`"
     except AllianceError as error:
         return error.code

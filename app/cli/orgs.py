@@ -36,7 +36,7 @@ def list_all(as_json: AsJson = False) -> None:
     """List the organisations."""
     from app.access.administer import list_organisations
 
-    rows = run(list_organisations)
+    rows = run(list_organisations, as_owner=True)
     if as_json:
         print_json(
             [{"organisation_id": str(r.organisation_id), "name": r.name, "created_at": r.created_at} for r in rows]

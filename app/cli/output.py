@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from app.errors import AllianceError
+from app.errors import AllianceError, Misconfigured
 
 if TYPE_CHECKING:
     from app.instruments.catalog import Catalog
@@ -78,8 +78,11 @@ def read_catalog() -> Catalog:
         raise fail(str(error)) from None
 
 
-def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
-    """Open the runtime, run one piece of work, close, and turn errors into sentences."""
+def run(work: Callable[[Runtime], Awaitable[T]], *, as_owner: bool = False) -> T:
+    """Open the runtime, run one piece of work, close, and turn errors into sentences.
+
+    The owner of the tables is asked for what is about all organisations: the service sees one at a time.
+    """
     from app.storage.migrate import is_current
     from app.storage.runtime import open_runtime
 
@@ -87,7 +90,7 @@ def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
 
     async def whole() -> T:
         runtime = open_runtime(
-            database_url=settings.database_url,
+            database_url=owners_url(settings) if as_owner else settings.database_url,
             secrets_dir=settings.secrets_dir,
             make_secrets=settings.env == "development",
             instruments_dir=settings.instruments_dir,
@@ -103,6 +106,17 @@ def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
         return asyncio.run(whole())
     except AllianceError as error:
         raise fail(_sentence(error)) from None
+
+
+def owners_url(settings: Settings) -> str:
+    """Return the URL of who may list the organisations; on SQLite there is one URL for everything."""
+    from app.storage.database import parse_url
+
+    if settings.migration_database_url is not None:
+        return settings.migration_database_url
+    if parse_url(settings.database_url).get_backend_name() != "sqlite":
+        raise Misconfigured("set ALLIANCE_MIGRATION_DATABASE_URL: only the owner of the tables sees all organisations")
+    return settings.database_url
 
 
 def _sentence(error: AllianceError) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from app.cli.output import AsJson, fail, print_json, read_catalog, read_settings, say
-from app.errors import AllianceError
+from app.errors import AllianceError, Misconfigured
 
 if TYPE_CHECKING:
     from app.instruments.catalog import Catalog
@@ -122,9 +122,13 @@ def _serve_metrics(settings: Settings, *, workers: int) -> None:
 
 
 async def _check(settings: Settings) -> bool:
-    """Refuse to serve without secrets or schema; say whether there is an organisation."""
+    """Refuse to serve without secrets or schema, or as a role too strong; say whether there is an organisation.
+
+    On PostgreSQL the service does not see which there are.
+    """
     from app.access.administer import list_organisations
     from app.storage.migrate import is_current
+    from app.storage.role import check_role
     from app.storage.runtime import open_runtime
 
     try:
@@ -137,9 +141,12 @@ async def _check(settings: Settings) -> bool:
     except AllianceError as error:
         raise fail(str(error)) from None
     try:
+        await check_role(runtime.database)
         if not await is_current(runtime.database):
             raise fail("the database has no schema yet or an old one: run `alliance migrate`")
-        return bool(await list_organisations(runtime))
+        return runtime.database.name != "sqlite" or bool(await list_organisations(runtime))
+    except Misconfigured as error:
+        raise fail(str(error)) from None
     except AllianceError as error:
         raise fail(f"the database can't be used ({error.code})") from None
     finally:

@@ -25,8 +25,7 @@ _BIND_WRITE = text(
 
 def bound_write(connection: Connection, *, work: Callable[[Connection], T], organisation: UUID | None) -> T:
     """Run a write within the transaction that the connection begins with it."""
-    bound = "" if organisation is None else organisation.hex
-    connection.execute(_BIND_WRITE, {"patience": PATIENCE, "organisation": bound})
+    connection.execute(_BIND_WRITE, {"patience": PATIENCE, "organisation": _bound_to(organisation=organisation)})
     return work(connection)
 
 
@@ -34,11 +33,9 @@ def bound_read(connection: Connection, *, work: Callable[[Connection], T], organ
     """Run a read on a connection in AUTOCOMMIT.
 
     The transaction begins and is bound in one message to the server, which SQLAlchemy has no way to send: so it is
-    begun and ended here. A read that is bound to nobody needs none.
+    begun and ended here.
     """
-    if organisation is None:
-        return work(connection)
-    _send(connection, f"BEGIN READ ONLY; SET LOCAL alliance.organisation = '{organisation.hex}'")
+    _send(connection, f"BEGIN READ ONLY; SET LOCAL alliance.organisation = '{_bound_to(organisation=organisation)}'")
     try:
         found = work(connection)
     except Exception:
@@ -49,6 +46,10 @@ def bound_read(connection: Connection, *, work: Callable[[Connection], T], organ
         raise
     _end(connection, "COMMIT")
     return found
+
+
+def _bound_to(*, organisation: UUID | None) -> str:
+    return "" if organisation is None else organisation.hex
 
 
 def _end(connection: Connection, statement: str) -> None:

@@ -39,6 +39,7 @@ _LOCK_TIMEOUT = "55P03"
 _DISK: Mapping[str, Trouble] = {"53100": "full", "25006": "read_only"}
 _KINDS = {"40001": "lost_race", "40P01": "lost_race", "23505": "lost_race", "55P03": "lock_timeout"}
 _POOL = 16
+_UNPREPARED: dict[str, Any] = {"statement_cache_size": 0, "prepared_statement_name_func": str}  # str() is no name
 
 
 class Database(Protocol):
@@ -155,8 +156,11 @@ class PostgresDatabase:
     name = "postgresql"
 
     def __init__(self, url: URL) -> None:
+        # Behind a pooler that gives each transaction another connection no statement may stay prepared.
+        unprepared = url.query.get("prepared_statement_cache_size") == "0"
         self._engine = create_async_engine(
             url,
+            connect_args=_UNPREPARED if unprepared else {},
             hide_parameters=True,
             json_serializer=to_json,
             json_deserializer=msgspec.json.decode,

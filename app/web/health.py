@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.errors import AllianceError
 from app.storage.migrate import is_current
 from app.storage.probe import keys_on_disk
+from app.storage.role import what_is_wrong_with_role
 from app.web.openapi import problems
 from app.web.route import StrictRoute
 from app.web.wire import Out, Service, answer
@@ -33,6 +34,9 @@ class ReadyOut(Out):
     writing: Literal["ok", "busy", "full", "read_only", "unavailable", "unknown"] = Field(
         description="Whether a transaction that leaves nothing behind could be committed; asked once a second at most."
     )
+    role: Literal["ok", "refused", "unknown"] = Field(
+        description="Whether the service's login is one that row-level security holds; on SQLite there are none."
+    )
     keys: Literal["ok", "unreadable", "changed"] = Field(
         description="Whether the secrets could be read at another start, and are those in use."
     )
@@ -51,14 +55,18 @@ async def get_livez() -> Response:
     responses={503: {"model": ReadyOut, "description": "It can't, and says what is wrong."}, **problems(400)},
 )
 async def get_readyz(service: Service) -> Response:
-    """Ask the database, whether its schema is the newest and whether it can be written; and look for the secrets."""
+    """Ask the database: for its schema, for a write, and who the service is to it; and look for the secrets."""
     keys = await keys_on_disk(service.secrets_dir, in_use=service.keys)
+    unknown = {"migrations": "unknown", "writing": "unknown", "keys": keys}
     try:
+        if await what_is_wrong_with_role(service.database):
+            return _not_ready(database="ok", role="refused", **unknown)
         migrations = "at_head" if await is_current(service.database) else "behind"
     except AllianceError:
-        return _not_ready(database="unavailable", migrations="unknown", writing="unknown", keys=keys)
-    found = {"database": "ok", "migrations": migrations, "writing": await service.probe(service.database), "keys": keys}
-    if found != {"database": "ok", "migrations": "at_head", "writing": "ok", "keys": "ok"}:
+        return _not_ready(database="unavailable", role="unknown", **unknown)
+    writing = await service.probe(service.database)
+    found = {"database": "ok", "migrations": migrations, "writing": writing, "role": "ok", "keys": keys}
+    if found != {"database": "ok", "migrations": "at_head", "writing": "ok", "role": "ok", "keys": "ok"}:
         return _not_ready(**found)
     return answer(ReadyOut.model_validate({"status": "ready", **found}))
 

@@ -173,7 +173,7 @@ def test_the_service_says_that_it_lives_and_can_work(service: Service) -> None:
     assert (live.status_code, live.json()) == (200, {"status": "alive"})
     assert (ready.status_code, ready.json()) == (
         200,
-        {"status": "ready", "database": "ok", "migrations": "at_head", "writing": "ok", "keys": "ok"},
+        {"status": "ready", "database": "ok", "migrations": "at_head", "writing": "ok", "role": "ok", "keys": "ok"},
     )
     assert (live.headers["cache-control"], ready.headers["cache-control"]) == ("no-store", "no-store")
 
@@ -205,6 +205,7 @@ def test_without_its_database_the_service_lives_and_cannot_work(clinic: Clinic, 
             "database": "unavailable",
             "migrations": "unknown",
             "writing": "unknown",
+            "role": "unknown",
             "keys": "ok",
         },
     )
@@ -222,5 +223,5 @@ def test_an_old_database_is_not_ready(service: Service, tmp_path: Path) -> None:
     ready = service.portal.call(ask)
     assert (ready.status_code, ready.json()) == (
         503,
-        {"status": "not_ready", "database": "ok", "migrations": "behind", "writing": "ok", "keys": "ok"},
+        {"status": "not_ready", "database": "ok", "migrations": "behind", "writing": "ok", "role": "ok", "keys": "ok"},
     )

@@ -83,12 +83,14 @@ class Shell:
             text=True,
         )
 
-    def ask(self, work: Callable[[Runtime], Awaitable[T]]) -> T:
-        """Ask a use case on the same database."""
+    def ask(self, work: Callable[[Runtime], Awaitable[T]], *, database_url: str | None = None) -> T:
+        """Ask a use case on the same database, or on another one."""
 
         async def whole() -> T:
             runtime = open_runtime(
-                database_url=self.database_url, secrets_dir=self.folder / "secrets", make_secrets=False
+                database_url=database_url or self.database_url,
+                secrets_dir=self.folder / "secrets",
+                make_secrets=database_url is not None,
             )
             try:
                 return await work(runtime)

@@ -11,6 +11,7 @@ from pathlib import Path
 from app.access.caller import SCOPES
 from tests.cli.conftest import Shell
 from tests.faults.running import RunningService
+from tests.harness import admit, owners_url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +28,14 @@ def served(database_url: str, folder: Path) -> Iterator[Served]:
     shell = Shell(folder)
 
     def said(*words: str) -> dict[str, str]:
-        done = shell.run(*words, "--json", ALLIANCE_DATABASE_URL=database_url)
+        urls = {"ALLIANCE_DATABASE_URL": database_url, "ALLIANCE_MIGRATION_DATABASE_URL": owners_url(database_url)}
+        done = shell.run(*words, "--json", **urls)
         assert done.code == 0, done.err
         answer: dict[str, str] = json.loads(done.out)
         return answer
 
     said("migrate")
+    admit(database_url)
     organisation = said("orgs", "create", "Clinic")["organisation_id"]
     scopes = [word for scope in SCOPES for word in ("--scope", scope)]
     key = said("apps", "create", "ehr", "--org", organisation, *scopes)["api_key"]

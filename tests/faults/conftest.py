@@ -15,16 +15,10 @@ from tests.harness import Clinic, Service, make_postgres_database
 
 
 @pytest.fixture(scope="session")
-def secrets(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def secrets(service: Service) -> Path:
     """The secrets of the shared service, for other workers on its database."""
-    folder = tmp_path_factory.mktemp("shared-secrets")
-    keys = service.runtime.keys
-    for name, secret in (
-        ("api-key-pepper", keys.pepper),
-        ("reference-key", keys.reference_key),
-        ("content-key", keys.content_key),
-    ):
-        (folder / name).write_text(secret.hex())
+    folder = service.runtime.secrets_dir
+    assert folder is not None
     return folder
 
 

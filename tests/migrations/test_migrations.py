@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,23 @@ from anyio.from_thread import BlockingPortal
 from sqlalchemy import Connection, bindparam, inspect, text
 
 from app.storage.database import open_database
-from app.storage.migrate import current, downgrade, head, is_current, upgrade
+from app.storage.migrate import current, downgrade, head, is_current
 from app.storage.tables import metadata
 from app.storage.types import Document
 from tests.api.operations import Ids, call
 from tests.api.test_norm_in_use import NORM, activate
 from tests.api.test_supervisors import team
-from tests.harness import ANSWERS, Clinic, Service, form, make_postgres_database
+from tests.harness import (
+    ANSWERS,
+    Clinic,
+    Service,
+    form,
+    inspectors_url,
+    looked_up,
+    make_postgres_database,
+    migrate,
+    owners_url,
+)
 from tests.usecases.histories import check_rebuild
 
 
@@ -34,24 +43,11 @@ def own_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return make_postgres_database(request.getfixturevalue("postgres_url"))
 
 
-def looked_up(url: str, work: Callable[[Connection], Any]) -> Any:
-    """Run a read on a database by its URL."""
-
-    async def read() -> Any:
-        database = open_database(url)
-        try:
-            return await database.read(work, organisation=None)
-        finally:
-            await database.close()
-
-    return asyncio.run(read())
-
-
 def written(url: str, statement: str, **values: str) -> int:
     """Run a write on a database by its URL, and return the number of rows."""
 
     async def write() -> int:
-        database = open_database(url)
+        database = open_database(inspectors_url(url))
         try:
             documents = [bindparam(name, type_=Document) for name in values]
             ready = text(statement).bindparams(*documents)
@@ -108,22 +104,22 @@ async def _enable(service: Service, organisation: Any) -> None:
 
 def test_the_migrated_schema_is_the_one_the_code_describes(own_url: str) -> None:
     """After the migrations a comparison with the tables in the code finds no difference."""
-    upgrade(own_url)
+    migrate(own_url)
 
     def differences(connection: Connection) -> list[Any]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, metadata))
 
-    assert looked_up(own_url, differences) == []
+    assert looked_up(inspectors_url(own_url), differences) == []
 
 
 def test_down_and_up_again_on_filled_tables(filled: str) -> None:
     """All the way down leaves no table of ours, and up again gives a working, current schema."""
-    downgrade(filled, revision="base")
-    names = looked_up(filled, lambda c: inspect(c).get_table_names())
+    downgrade(owners_url(filled), revision="base")
+    names = looked_up(inspectors_url(filled), lambda c: inspect(c).get_table_names())
     assert set(names) <= {"alembic_version"}
-    upgrade(filled)
-    names = looked_up(filled, lambda c: inspect(c).get_table_names())
+    migrate(filled)
+    names = looked_up(inspectors_url(filled), lambda c: inspect(c).get_table_names())
     assert set(names) == {*metadata.tables, "alembic_version"}
 
 
@@ -157,9 +153,9 @@ def test_a_database_of_the_version_before_is_read_and_built_on(
         clinic = service.clinic()
         first = clinic.post(form(session_number=1, source=source), key="k").json()
         second = clinic.recorded(form(session_number=2, client_ref="mrn-1042"))
-    downgrade(own_url, revision="20261122")
+    downgrade(owners_url(own_url), revision="20261122")
     assert written(own_url, "UPDATE assessments SET recommendations = :words", words=json.dumps(OLD_WORDS)) == 2
-    upgrade(own_url)
+    migrate(own_url)
     with Service.start(own_url, portal, secrets=tmp_path / "secrets") as service:
         clinic = replace(clinic, service=service)
         again = clinic.post(form(session_number=1, source=source), key="k").json()
@@ -184,23 +180,23 @@ def test_a_database_of_the_version_before_is_read_and_built_on(
 def rows_of(url: str, table: str) -> int:
     """Count the rows of a table."""
     query = f"SELECT count(*) FROM {table}"  # noqa: S608 - a name of our own
-    return int(looked_up(url, lambda c: c.exec_driver_sql(query).scalar_one()))
+    return int(looked_up(inspectors_url(url), lambda c: c.exec_driver_sql(query).scalar_one()))
 
 
 def test_what_a_downgrade_keeps(filled: str) -> None:
     """Of each place the form that counts, whole; superseded and withdrawn ones are gone, and one source of each."""
-    downgrade(filled, revision="20261122")
+    downgrade(owners_url(filled), revision="20261122")
     query = "SELECT count(*), count(source) FROM submissions"
-    assert looked_up(filled, lambda c: tuple(c.exec_driver_sql(query).one())) == (3, 2)
+    assert looked_up(inspectors_url(filled), lambda c: tuple(c.exec_driver_sql(query).one())) == (3, 2)
     assert (rows_of(filled, "scores"), rows_of(filled, "assessments")) == (33, 3)
-    upgrade(filled)
+    migrate(filled)
     assert rows_of(filled, "sources") == 2
 
 
 def test_migrating_twice_changes_nothing(own_url: str) -> None:
     """A second upgrade is harmless, and the database says that it is at the newest revision."""
-    upgrade(own_url)
-    upgrade(own_url)
+    migrate(own_url)
+    migrate(own_url)
 
     async def state() -> tuple[str | None, bool]:
         database = open_database(own_url)
@@ -227,7 +223,7 @@ def test_an_empty_database_is_known_to_be_behind(own_url: str) -> None:
 
 def test_every_key_starts_with_the_organisation(own_url: str) -> None:
     """Read off the live catalogue: primary keys, unique keys and foreign keys begin with the organisation."""
-    upgrade(own_url)
+    migrate(own_url)
 
     def keys(connection: Connection) -> list[str]:
         inspector = inspect(connection)
@@ -241,11 +237,11 @@ def test_every_key_starts_with_the_organisation(own_url: str) -> None:
             wrong += [f"{table}: {columns}" for columns in found if not columns or columns[0] != "organisation_id"]
         return wrong
 
-    assert looked_up(own_url, keys) == []
+    assert looked_up(inspectors_url(own_url), keys) == []
 
 
 def test_postgresql_has_no_sequences(postgres_url: str) -> None:
     """Ids are made by the service: no sequence exists, so the schema can be spread over machines."""
     url = make_postgres_database(postgres_url)
-    upgrade(url)
-    assert looked_up(url, lambda c: inspect(c).get_sequence_names()) == []
+    migrate(url)
+    assert looked_up(inspectors_url(url), lambda c: inspect(c).get_sequence_names()) == []

@@ -22,7 +22,7 @@ from app.storage.database import Database, SqliteDatabase, open_database
 from app.storage.migrate import upgrade
 from app.storage.probe import WriteProbe
 from app.storage.runtime import Runtime
-from tests.harness import Clinic, Service, make_postgres_database
+from tests.harness import Clinic, Service, inspectors_url, make_postgres_database, owners_url
 
 
 def ask(service: Service, runtime: Runtime, path: str = "/readyz", **options: Any) -> httpx.Response:
@@ -76,7 +76,7 @@ def site(service: Service, tmp_path: Path) -> Iterator[Site]:
     service.portal.call(runtime.database.close)
 
 
-READY = {"status": "ready", "database": "ok", "migrations": "at_head", "writing": "ok", "keys": "ok"}
+READY = {"status": "ready", "database": "ok", "migrations": "at_head", "writing": "ok", "role": "ok", "keys": "ok"}
 
 
 def test_a_probe_writes_and_leaves_nothing(clinic: Clinic) -> None:
@@ -179,7 +179,7 @@ def test_postgresql_that_may_only_be_read_is_told(postgres_url: str, portal: Blo
         connection.execute(text("CREATE TABLE none (one int)"))
 
     async def run() -> tuple[str, str]:
-        first, second = open_database(url), open_database(url)
+        first, second = open_database(inspectors_url(url)), open_database(owners_url(url))
         await first.write(forbid, organisation=None)
         await first.close()
         try:

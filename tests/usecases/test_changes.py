@@ -156,7 +156,7 @@ def test_what_commits_later_with_a_smaller_id_is_told_later_and_not_missed(on_po
     """Two writers on connections of their own: the one who began first commits last, behind a reader."""
     clinic = on_postgresql
     start = read(clinic, after=0).next_after
-    url = parse_url(clinic.service.database_url)
+    url = parse_url(clinic.service.inspected_url)
 
     async def two_writers(look: Callable[[], Any]) -> list[Any]:
         engine = create_async_engine(url)
@@ -189,7 +189,7 @@ def test_a_sealer_does_not_wait_for_writers(on_postgresql: Clinic) -> None:
     start = read(clinic, after=0).next_after
 
     async def meanwhile() -> Changes:
-        engine = create_async_engine(parse_url(clinic.service.database_url))
+        engine = create_async_engine(parse_url(clinic.service.inspected_url))
         async with engine.connect() as slow:
             await slow.execute(insert(events), [event_row(an_event(1), organisation=clinic.organisation)])
             await asyncio.to_thread(write, clinic, an_event(2))

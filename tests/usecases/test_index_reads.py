@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from tests.harness import Service, form, make_postgres_database
+from tests.harness import Service, form, inspectors_url, make_postgres_database
 
 TABLES = ("submissions", "scores", "assessments", "clients", "therapists")
 CLIENTS, SESSIONS = 50, 3
@@ -42,7 +42,7 @@ def read_by_intake(url: str, portal: BlockingPortal, secrets: Path, *statements:
     """Take a caseload in on a new database; list the indexes and the tables of which too much was read."""
     with Service.start(url, portal, secrets=secrets) as service:
         for statement in statements:
-            portal.call(query, url, lambda c, statement=statement: c.execute(statement))
+            portal.call(query, inspectors_url(url), lambda c, statement=statement: c.execute(statement))
         clinic = service.clinic()
         for session in range(1, SESSIONS + 1):
             for client in range(CLIENTS):
@@ -62,7 +62,7 @@ def read_by_intake(url: str, portal: BlockingPortal, secrets: Path, *statements:
             [f"{row['name']}: {row['read']}" for row in sequences if row["read"] > 2 * CLIENTS * SESSIONS],
         )
 
-    found: tuple[list[str], list[str]] = portal.call(query, url, statistics)
+    found: tuple[list[str], list[str]] = portal.call(query, inspectors_url(url), statistics)
     return found
 
 

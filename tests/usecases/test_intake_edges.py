@@ -137,7 +137,7 @@ def test_a_read_survives_a_connection_that_died_idle(on_postgres: Service) -> No
     clinic = on_postgres.clinic()
 
     async def end_all() -> None:
-        connection = await asyncpg.connect(on_postgres.database_url)
+        connection = await asyncpg.connect(on_postgres.inspected_url)
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"

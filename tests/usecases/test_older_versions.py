@@ -11,7 +11,7 @@ import pytest
 
 from app.main import create_app
 from app.storage.runtime import Runtime
-from tests.harness import ANSWERS, Clinic, Service, form, scores_by_component, therapists_form
+from tests.harness import ANSWERS, Clinic, form, scores_by_component, therapists_form
 from tests.usecases.histories import check_rebuild
 
 
@@ -31,9 +31,7 @@ def newer(request: pytest.FixtureRequest, clinic: Clinic) -> Iterator[Clinic]:
     runtime = with_version(clinic.service.runtime, "1.1.0", **changes)
     transport = httpx.ASGITransport(app=create_app(runtime), raise_app_exceptions=False)
     http = httpx.AsyncClient(transport=transport, base_url="http://alliance.test")
-    service = Service(
-        runtime=runtime, portal=clinic.service.portal, http=http, database_url=clinic.service.database_url
-    )
+    service = replace(clinic.service, runtime=runtime, http=http)
     yield replace(clinic, service=service)
     clinic.service.portal.call(http.aclose)
 

@@ -38,7 +38,7 @@ def held(service: Service, *statements: str) -> Iterator[None]:
     """Hold in another transaction what some statements lock, and roll it back at the end."""
 
     async def begin() -> asyncpg.Connection:
-        connection = await asyncpg.connect(service.database_url)
+        connection = await asyncpg.connect(service.inspected_url)
         await connection.execute("BEGIN")
         for statement in statements:
             await connection.execute(statement)
@@ -55,7 +55,7 @@ def until_waiting(service: Service, count: int) -> None:
     """Wait until some transactions of this database wait for a lock."""
 
     async def waiting() -> int:
-        connection = await asyncpg.connect(service.database_url)
+        connection = await asyncpg.connect(service.inspected_url)
         try:
             query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity"
             return int(await connection.fetchval(f"{query} WHERE datname = current_database())"))
@@ -198,7 +198,7 @@ def test_connections_that_died_idle_are_503_once(on_postgres: Service) -> None:
     clinic = on_postgres.clinic()
 
     async def end_all() -> None:
-        connection = await asyncpg.connect(on_postgres.database_url)
+        connection = await asyncpg.connect(on_postgres.inspected_url)
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -1,0 +1,59 @@
+"""What a PostgreSQL role must not be for the second wall to stand: the service asks before it serves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, text
+
+from app.errors import Misconfigured
+from app.storage.database import Database
+from app.storage.tables import metadata
+
+#: A member may become what it is a member of, so both are asked. `session_user`: SET ROLE can be taken back.
+_ROLE = text(
+    """
+    SELECT
+        session_user,
+        (SELECT bool_or(rolsuper) FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER')),
+        (SELECT bool_or(rolbypassrls) FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER')),
+        array_agg(relname ORDER BY relname) FILTER (WHERE pg_has_role(session_user, relowner, 'MEMBER')),
+        array_agg(relname ORDER BY relname) FILTER (WHERE NOT (relrowsecurity AND relforcerowsecurity)),
+        array_agg(relname ORDER BY relname) FILTER (WHERE NOT has_table_privilege(oid, 'SELECT'))
+    FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname IN :tables
+    """
+).bindparams(bindparam("tables", expanding=True))
+#: How an operator mends it.
+_REMEDY: Final = "give the service a login of its own that is a member of alliance_service and owns nothing"
+
+
+def _wrong(connection: Connection) -> str:
+    tables = {"tables": sorted(metadata.tables)}
+    role, is_super, bypasses, owned, open_to_all, closed = connection.execute(_ROLE, tables).one()
+    for wrong, says, remedy in (
+        (is_super, "is a superuser", _REMEDY),
+        (bypasses, "has BYPASSRLS", _REMEDY),
+        (owned, f"owns {_some(owned)}", _REMEDY),
+        (open_to_all, f"finds no forced row-level security on {_some(open_to_all)}", "run `alliance migrate`"),
+        (closed, f"may not read {_some(closed)}", _REMEDY),
+    ):
+        if wrong:
+            return f"the database role {role} {says}: {remedy}"
+    return ""
+
+
+def _some(names: list[str] | None) -> str:
+    found = names or []
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+
+
+async def what_is_wrong_with_role(database: Database) -> str:
+    """Say why the service must not run with this role, or nothing; SQLite has no roles."""
+    return "" if database.name == "sqlite" else await database.read(_wrong, organisation=None)
+
+
+async def check_role(database: Database) -> None:
+    """Refuse a role that the second wall would not hold."""
+    if wrong := await what_is_wrong_with_role(database):
+        raise Misconfigured(wrong)
