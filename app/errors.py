@@ -5,12 +5,13 @@ AllianceError
 ├── Conflict                 the form is fine, what is stored says no
 │   ├── KeyReused, KeyRepeated, KeyInProgress, SourceConflict
 │   ├── SessionAlreadyRated, NotCurrent, LaterEpisodeOpen, EpisodeTherapistMismatch
-│   └── InstrumentNotEnabled, InstrumentKeyNotAvailable
+│   ├── InstrumentNotEnabled, InstrumentKeyNotAvailable
+│   └── SafeguardingNotConfigured, SafetyCheckClosed
 ├── AlreadyExists            the id that the sender made is bound to other content
 ├── PreconditionFailed       what is to be changed is not as the sender knows it
 ├── InvalidParameter         a parameter that only the use case can judge
 ├── NotFound                 absent, malformed or another organisation's, alike
-├── Unauthenticated, Forbidden, RaterNotAllowed
+├── Unauthenticated, Forbidden, RaterNotAllowed, ActingRequired, NotARecipient
 ├── ClientErased             a late repeat of what was said about somebody who was erased since
 ├── StorageBusy, StorageUnavailable
 ├── SealBroken               what was sealed does not open: damaged, moved, or of a key that is not there
@@ -159,6 +160,18 @@ class InstrumentKeyNotAvailable(Conflict):
     code = "instrument_key_not_available"
 
 
+class SafeguardingNotConfigured(Conflict):
+    """Nobody is named who may read a safety check, or nothing is said before the question: it is not offered."""
+
+    code = "safeguarding_not_configured"
+
+
+class SafetyCheckClosed(Conflict):
+    """The safety check was closed before, by somebody else or with another reason."""
+
+    code = "safety_check_closed"
+
+
 class NotFound(AllianceError):
     """Absent, malformed or another organisation's: the same answer."""
 
@@ -185,6 +198,18 @@ class RaterNotAllowed(AllianceError):
     """A key that opens one client takes that client's own forms only."""
 
     code = "rater_not_allowed"
+
+
+class ActingRequired(AllianceError):
+    """The request does not name the person for whom the application asks."""
+
+    code = "acting_user_required"
+
+
+class NotARecipient(AllianceError):
+    """The person whom the request names is none of those who read safety checks."""
+
+    code = "not_a_recipient"
 
 
 class StorageBusy(AllianceError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from app import __version__
+from app.safeguarding.watch import watch
 from app.seeing.logs import open_logs
 from app.seeing.traces import open_traces
 from app.settings import Settings
@@ -29,6 +31,7 @@ from app.web import (
     instruments,
     metrics,
     psychometrics,
+    safeguarding,
     schedule,
     signals,
     submissions,
@@ -71,7 +74,9 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
         gc.collect()
         gc.freeze()
         gc.set_threshold(25_000, 10, 20)
+        watching = asyncio.create_task(watch(service, app.state.organisations))
         yield
+        watching.cancel()
         await service.database.close()
 
     app = FastAPI(
@@ -86,7 +91,8 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.runtime = service
-    personal = (submissions, clients, schedule, signals, caseload, changes)
+    app.state.organisations = set()  # those whose applications have called: see watch
+    personal = (submissions, clients, schedule, signals, caseload, changes, safeguarding)
     for resource in (*personal, psychometrics, instruments, health, documentation):
         app.include_router(resource.router)
     if settings.metrics_port is None:

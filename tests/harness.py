@@ -20,7 +20,7 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.access.administer import Binding, add_key, create_application, create_organisation
-from app.access.caller import SCOPES
+from app.access.caller import SCOPES, SCOPES_OF
 from app.main import create_app
 from app.settings import Settings
 from app.storage.database import Database, open_database, parse_url
@@ -29,6 +29,9 @@ from app.storage.runtime import Runtime, open_runtime
 from app.storage.tables import metadata
 
 T = TypeVar("T")
+
+#: What an application of the audience `system` may do.
+SYSTEM_SCOPES = tuple(scope for scope in SCOPES if scope in SCOPES_OF["system"])
 
 #: All tests call from one address, and many of them with wrong credentials.
 SETTINGS = Settings(rate_limit_failed_logins="off")
@@ -210,12 +213,12 @@ class Service:
         response: httpx.Response = self.portal.call(partial(self.http.request, method, path, **options))
         return response
 
-    def clinic(self, *, scopes: tuple[str, ...] = SCOPES) -> Clinic:
+    def clinic(self, *, scopes: tuple[str, ...] = SYSTEM_SCOPES) -> Clinic:
         """Make an organisation and an application in it."""
         organisation = self.portal.call(partial(create_organisation, self.runtime, name="Clinic"))
         return self.application(organisation, scopes=scopes)
 
-    def application(self, organisation: UUID, *, scopes: tuple[str, ...] = SCOPES) -> Clinic:
+    def application(self, organisation: UUID, *, scopes: tuple[str, ...] = SYSTEM_SCOPES) -> Clinic:
         """Make another application in an organisation."""
         made = self.portal.call(
             partial(create_application, self.runtime, organisation=organisation, name="ehr", scopes=list(scopes))

@@ -215,6 +215,8 @@ def _is_bound_to(row: AnyRow, bound: dict[str, UUID]) -> bool:
 def _check_binding(audience: str, binding: Binding | None) -> None:
     if audience == "supervisor" and (binding is None or binding.kind != "therapist"):
         raise Misconfigured("a key of the audience supervisor names the supervisor: give --therapist-ref")
+    if audience == "safeguarding" and binding is not None:
+        raise Misconfigured("a key of the audience safeguarding is bound to nobody: requests name the person")
 
 
 def _spelled(bound: dict[str, UUID]) -> dict[str, str]:

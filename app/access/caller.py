@@ -16,19 +16,23 @@ Scope = Literal[
     "scores:read",
     "caseload:read",
     "signals:write",
+    "safeguarding:read",
     "admin",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
-#: For whose eyes an application's answers are: a machine of the organisation, or people who supervise others.
-Audience = Literal["system", "supervisor"]
+#: For whose eyes an application's answers are: a machine of the organisation, people who supervise others, or those who
+#: read safety checks.
+Audience = Literal["system", "supervisor", "safeguarding"]
 AUDIENCES: tuple[Audience, ...] = get_args(Audience)
 #: For whose eyes a key's answers are: a key that is bound to one person is that person's.
-Eyes = Literal["system", "supervisor", "therapist", "client"]
-#: A supervisor reads. Forms are not theirs to send, and their look does not stand for the therapist's.
+Eyes = Literal["system", "supervisor", "therapist", "client", "safeguarding"]
+#: A supervisor reads. Forms are not theirs to send, and their look does not stand for the therapist's. Safety checks
+#: are read by an application that reads nothing else, and by no other one.
 SCOPES_OF: Final[dict[Audience, frozenset[Scope]]] = {
-    "system": frozenset(SCOPES),
+    "system": frozenset(SCOPES) - {"safeguarding:read"},
     "supervisor": frozenset({"instruments:read", "scores:read", "caseload:read"}),
+    "safeguarding": frozenset({"safeguarding:read"}),
 }
 
 
@@ -56,6 +60,8 @@ class Caller:
             return "client"
         if self.supervised is not None:
             return "supervisor"
+        if "safeguarding:read" in self.scopes:
+            return "safeguarding"
         return "system" if self.therapist_id is None else "therapist"
 
     @property

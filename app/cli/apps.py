@@ -22,7 +22,9 @@ TherapistRef = Annotated[
 ]
 System = Annotated[str | None, typer.Option(help="The system of the reference, where your forms send one.")]
 
-_SCOPES = "instruments:read submissions:write submissions:read scores:read caseload:read signals:write"
+_SCOPES = (
+    "instruments:read submissions:write submissions:read scores:read caseload:read signals:write safeguarding:read"
+)
 _ONCE = "The key is shown once. Keep it where secrets are kept."
 
 
@@ -35,7 +37,8 @@ def create(  # noqa: PLR0917 - typer passes by name
         typer.Option(help=f"May be given often: {_SCOPES}"),
     ],
     audience: Annotated[
-        Literal["system", "supervisor"], typer.Option(help="Who reads: a system, or people who supervise teams.")
+        Literal["system", "supervisor", "safeguarding"],
+        typer.Option(help="Who reads: a system, people who supervise teams, or those who read safety checks."),
     ] = "system",
     therapist_ref: TherapistRef = None,
     system: System = None,

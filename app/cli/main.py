@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from app.cli import apps, demo, doctor, instruments, keys, norms, orgs, score, serve, teams, validate
+from app.cli import (
+    apps,
+    demo,
+    doctor,
+    instruments,
+    keys,
+    norms,
+    orgs,
+    safeguarding,
+    score,
+    serve,
+    teams,
+    validate,
+)
 
 app = typer.Typer(
     name="alliance",
@@ -21,6 +34,7 @@ app.add_typer(teams.app, name="teams")
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(norms.app, name="norms")
 app.add_typer(keys.app, name="keys")
+app.add_typer(safeguarding.app, name="safeguarding")
 app.command("score")(score.score)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

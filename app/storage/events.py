@@ -36,6 +36,15 @@ Kind = Literal[
     "team.created",
     "team.member_added",
     "team.member_removed",
+    "safeguarding.configured",
+    "safeguarding.recipient_added",
+    "safeguarding.recipient_removed",
+    "safety_check.received",
+    "safety_check.opened",
+    "safety_check.acknowledged",
+    "safety_check.escalated",
+    "safety_check.closed",
+    "safety_check.deleted",
 ]
 
 

@@ -46,6 +46,7 @@ class Authentication:
                 raise Unauthenticated
             runtime = scope["app"].state.runtime
             caller = await authenticate(runtime, credential.strip())
+            scope["app"].state.organisations.add(caller.organisation)
             scope["state"]["caller"] = replace(caller, acting=_acting(headers)) if ACTING in headers else caller
         await self._app(scope, receive, send)
 
@@ -87,4 +88,5 @@ SubmissionsReader = Annotated[Caller, Security(_Opens("submissions:read"), scope
 ScoresReader = Annotated[Caller, Security(_Opens("scores:read"), scopes=["scores:read"])]
 SignalsWriter = Annotated[Caller, Security(_Opens("signals:write"), scopes=["signals:write"])]
 CaseloadReader = Annotated[Caller, Security(_Opens("caseload:read"), scopes=["caseload:read"])]
+SafeguardingReader = Annotated[Caller, Security(_Opens("safeguarding:read"), scopes=["safeguarding:read"])]
 Administrator = Annotated[Caller, Security(_Opens("admin"), scopes=["admin"])]

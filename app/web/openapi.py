@@ -45,6 +45,10 @@ _TAGS = [
         "description": "Open episodes, those that need attention first; never figures about therapists.",
     },
     {"name": "changes", "description": "What happened since, for programs that keep a copy."},
+    {
+        "name": "safeguarding",
+        "description": "Safety checks: asked of clients, read by named people and by nobody else.",
+    },
     {"name": "organisations", "description": "What an organisation's own forms say of its instruments."},
     {"name": "instruments", "description": "What is asked and how it is counted; scoring without storing."},
     {"name": "health", "description": "Whether the service lives and can work."},
@@ -72,6 +76,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "client_id": {"description": "The opaque id that `POST /v1/clients/lookup` and every answer to a form name."},
     "score_id": {"description": "The `id` of a score."},
     "signal_id": {"description": "The `id` of a signal."},
+    "check_id": {"description": "The `id` of a safety check."},
     "episode_id": {"description": "The `episode_id` in the answer to a form."},
     "key": {"description": "The instrument's key."},
     "version": {"description": "A version of the instrument."},

@@ -62,6 +62,18 @@ _KINDS = (
         "It opens one client: send forms with the rater `client` or `parent`.",
     ),
     ProblemKind(
+        "acting_user_required",
+        403,
+        "The person is not named",
+        "Send `Acting-User` with your own id of the person for whom you ask.",
+    ),
+    ProblemKind(
+        "not_a_recipient",
+        403,
+        "The person does not read safety checks",
+        "The operator names those who do: `alliance safeguarding recipients add`.",
+    ),
+    ProblemKind(
         "method_not_allowed", 405, "The method is not allowed here", "The `Allow` header names those that are."
     ),
     ProblemKind(
@@ -155,6 +167,18 @@ _KINDS = (
         409,
         "The scoring key of this instrument is not available",
         "It is known but not shipped; `GET /v1/instruments` says why. A site can supply its own definition.",
+    ),
+    ProblemKind(
+        "safeguarding_not_configured",
+        409,
+        "No safety check is offered",
+        "Nobody is named who would read it, or nothing is said before the question. Tell the client whom else to ask.",
+    ),
+    ProblemKind(
+        "safety_check_closed",
+        409,
+        "The safety check is closed",
+        "Somebody else closed it, or with another reason. Open it to see who.",
     ),
     ProblemKind(
         "idempotency_key_reused",

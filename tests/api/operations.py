@@ -58,6 +58,15 @@ SCOPE_OF = {
 }
 #: For the operator's programs, and not in the contract.
 UNLISTED = {"GET /metrics": "admin"}
+#: Safety checks, apart as in the service: a system sends them, an application of their own reads them.
+SAFETY_SCOPE_OF = {
+    "GET /v1/safeguarding/form": "submissions:write",
+    "POST /v1/safeguarding": "submissions:write",
+    "GET /v1/safeguarding": "safeguarding:read",
+    "GET /v1/safeguarding/{check_id}": "safeguarding:read",
+    "POST /v1/safeguarding/{check_id}/acknowledgement": "safeguarding:read",
+    "POST /v1/safeguarding/{check_id}/closing": "safeguarding:read",
+}
 #: Operations whose path names something of an organisation. A PUT names what is not there yet.
 PERSONAL = [
     name
@@ -84,6 +93,7 @@ class Ids:
     score_id: str = ABSENT
     signal_id: str = ABSENT
     episode_id: str = ABSENT
+    check_id: str = ABSENT
     key: str = "trq-s"
     version: str = "1.0.0"
     client_ref: str = "mrn-1042"
@@ -127,6 +137,13 @@ def body_of(name: str, ids: Ids) -> dict[str, Any] | None:
         "PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule": {"expected_sessions": 12, "cadence_days": 7},
         "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": {"acting": "th-7", "reason": "other"},
         "POST /v1/instruments/{key}/score": {"answers": {"1": 4}},
+        "POST /v1/safeguarding": {
+            "form": "safety-1",
+            "client_ref": ids.client_ref,
+            "completed_at": "2026-11-01T10:00:00Z",
+            "answers": {"happened": "yes"},
+        },
+        "POST /v1/safeguarding/{check_id}/closing": {"reason": "Talked to them."},
     }.get(name)
 
 

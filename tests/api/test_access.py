@@ -11,13 +11,24 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.access.administer import NewKey, add_key, revoke_key
-from app.access.caller import SCOPES
 from app.errors import LimitReached, NotFound
 from app.main import create_app
 from app.web.auth import is_public
-from tests.api.operations import ABSENT, MAKING, PERSONAL, PUBLIC, SCOPE_OF, UNLISTED, Ids, call, request, targets
+from tests.api.operations import (
+    ABSENT,
+    MAKING,
+    PERSONAL,
+    PUBLIC,
+    SAFETY_SCOPE_OF,
+    SCOPE_OF,
+    UNLISTED,
+    Ids,
+    call,
+    request,
+    targets,
+)
 from tests.api.refusals import CANARY, marked, nothing_stored, refused
-from tests.harness import Clinic, Service, form, problem
+from tests.harness import SYSTEM_SCOPES, Clinic, Service, form, problem
 
 MEBIBYTE = 1024 * 1024
 
@@ -129,7 +140,7 @@ def test_the_scheme_may_be_written_in_any_case(clinic: Clinic) -> None:
         assert clinic.service.request("GET", "/v1/instruments", headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", SYSTEM_SCOPES)
 def test_a_scope_opens_exactly_its_operations(clinic: Clinic, scope: str) -> None:
     """An application with one scope gets 403 with the scope's name for every operation of another."""
     ids = targets(clinic)
@@ -142,11 +153,11 @@ def test_a_scope_opens_exactly_its_operations(clinic: Clinic, scope: str) -> Non
             assert refused(answer, 403, "missing_scope")["scope"] == needed
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", SYSTEM_SCOPES)
 def test_every_other_scope_does_not_help(clinic: Clinic, scope: str) -> None:
     """An application with all scopes but one is kept out of exactly that one's operations."""
     ids = targets(clinic)
-    rest = tuple(one for one in SCOPES if one != scope)
+    rest = tuple(one for one in SYSTEM_SCOPES if one != scope)
     most = clinic.service.application(clinic.organisation, scopes=rest)
     assert {name for name in SCOPE_OF if call(most, name, ids[name]).status_code == 403} == {
         name for name, needed in SCOPE_OF.items() if needed == scope
@@ -157,7 +168,7 @@ def test_a_missing_scope_is_told_before_what_is_there(clinic: Clinic) -> None:
     """Without the scope an absent and a malformed id, and a body with faults, look like a present one."""
     ids = Ids.made(clinic)
     for name, needed in SCOPE_OF.items():
-        other = next(scope for scope in SCOPES if scope != needed)
+        other = next(scope for scope in SYSTEM_SCOPES if scope != needed)
         without = clinic.service.application(clinic.organisation, scopes=(other,))
         malformed = Ids(submission_id="x", client_id="x", score_id="x", key="X", version="x")
         told = [problem_without_trace(call(without, name, one)) for one in (ids, Ids(), malformed)]
@@ -287,16 +298,16 @@ def routes(service: Service) -> list[tuple[str, str]]:
 
 def test_every_route_is_public_or_has_a_scope(service: Service) -> None:
     """Deny by default: a route that is in neither list fails here before anybody finds it."""
-    found = routes(service)
+    found, every = routes(service), SCOPE_OF | SAFETY_SCOPE_OF
     assert {path for _, path in found if path in PUBLIC} == PUBLIC
-    assert {f"{method} {path}" for method, path in found if path not in PUBLIC} == SCOPE_OF.keys() | UNLISTED
+    assert {f"{method} {path}" for method, path in found if path not in PUBLIC} == every.keys() | UNLISTED
     declared = create_app(service.runtime).openapi()["paths"]
     assert {
         f"{method.upper()} {path}": [list(one.items()) for one in operation.get("security", [])]
         for path, operations in declared.items()
         for method, operation in operations.items()
         if path not in PUBLIC
-    } == {name: [[("bearer", [scope])]] for name, scope in SCOPE_OF.items()}
+    } == {name: [[("bearer", [scope])]] for name, scope in every.items()}
 
 
 @pytest.mark.parametrize(("content", "media_type"), [(b"{", "application/json"), (b"", "text/plain"), (b"{}", "x/y")])
@@ -315,7 +326,7 @@ def test_what_is_public_is_public_by_its_path(service: Service) -> None:
         assert service.request("GET", path.format(code="not_found")).status_code < 400
     for path in ("/assets/alliance.css", "/assets/swagger/swagger-ui.css"):
         assert service.request("GET", path).status_code == 200
-    for name in SCOPE_OF:
+    for name in SCOPE_OF | SAFETY_SCOPE_OF:
         assert not is_public(request(name, Ids())[1])
 
 

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.access.caller import SCOPES
 from tests.cli.conftest import Shell
 from tests.faults.running import RunningService
-from tests.harness import admit, owners_url
+from tests.harness import SYSTEM_SCOPES, admit, owners_url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,7 @@ def served(database_url: str, folder: Path) -> Iterator[Served]:
     said("migrate")
     admit(database_url)
     organisation = said("orgs", "create", "Clinic")["organisation_id"]
-    scopes = [word for scope in SCOPES for word in ("--scope", scope)]
+    scopes = [word for scope in SYSTEM_SCOPES for word in ("--scope", scope)]
     key = said("apps", "create", "ehr", "--org", organisation, *scopes)["api_key"]
     service = RunningService(database_url, secrets=folder / "secrets", bytecode=folder / "bytecode")
     service.start()

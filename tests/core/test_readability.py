@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import app.instruments
+from app.safeguarding.form import safety_forms
 from app.stages.advice import shipped_advice
 from tests.core.readability import (
     MEASURES,
@@ -68,6 +69,28 @@ def test_advice_is_as_easy_to_read_as_our_forms(locale: str) -> None:
     texts, measure = [entry.words[locale].text for entry in shipped_advice().entries], MEASURES[locale]
     assert not measure.too_hard(texts, limit=measure.whole), measure.formula(texts)
     assert [text for text in texts if measure.too_hard([text], limit=measure.alone)] == []
+
+
+@pytest.mark.parametrize("locale", MEASURES)
+def test_the_safety_check_is_as_easy_to_read_as_our_forms(locale: str) -> None:
+    """Somebody who was hurt reads it: grade 6 taken together, and no question alone beyond grade 8."""
+    texts, measure = list(safety_forms()[locale].questions.values()), MEASURES[locale]
+    assert not measure.too_hard(texts, limit=measure.whole), measure.formula(texts)
+    assert [text for text in texts if measure.too_hard([text], limit=measure.alone)] == []
+
+
+def test_the_safety_check_is_whole_in_each_language() -> None:
+    """The same questions and the same answers to choose, in other words; drafts until a second speaker has looked."""
+    forms = safety_forms()
+    assert {locale: form.status for locale, form in forms.items()} == {"de": "draft", "en": "original", "es": "draft"}
+    for locale, form in forms.items():
+        assert form.locale == locale
+        assert list(form.questions) == ["happened", "may_contact", "contact", "words"]
+        assert {name: list(labels) for name, labels in form.options.items()} == {
+            "happened": ["no", "not_sure", "yes"], "may_contact": ["no", "yes"],
+        }  # fmt: skip
+    assert len({form.title for form in forms.values()}) == len(forms)
+    assert len({text for form in forms.values() for text in form.questions.values()}) == 12
 
 
 HARD = {

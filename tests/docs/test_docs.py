@@ -53,7 +53,8 @@ def test_every_scope_is_documented_with_its_operations() -> None:
         scope: set(re.findall(r"`(.+?)`", opens)) for scope, [opens] in table("docs/integrators.md", "scope").items()
     }
     assert list(shown) == [
-        "submissions:write", "submissions:read", "scores:read", "caseload:read", "signals:write", "instruments:read",
+        "submissions:write", "submissions:read", "scores:read", "caseload:read", "signals:write",
+        "safeguarding:read", "instruments:read",
         "admin",
     ]  # fmt: skip
     assert set(shown) == set(SCOPES)

@@ -137,6 +137,7 @@ def test_the_pages_are_there() -> None:
         "docs/mobile.md",
         "docs/operators.md",
         "docs/researchers.md",
+        "docs/safeguarding.md",
         "docs/science.md",
         "docs/validation.md",
     ]

@@ -19,6 +19,7 @@ from app.storage.migrate import current, downgrade, head, is_current
 from app.storage.tables import metadata
 from app.storage.types import Document
 from tests.api.operations import Ids, call
+from tests.api.safety import listed, offering, opened, post_check
 from tests.api.test_norm_in_use import NORM, activate
 from tests.api.test_supervisors import team
 from tests.harness import (
@@ -63,7 +64,6 @@ def written(url: str, statement: str, **values: str) -> int:
 NOTHING_YET = {
     "application_key_sets", "issuers", "used_assertions", "invitations",
     "organisation_settings", "consents", "legal_holds", "erasures", "chain_heads",
-    "safeguarding_settings", "safeguarding_recipients", "safety_checks", "safety_steps",
 }  # fmt: skip
 
 
@@ -92,6 +92,9 @@ def fill(clinic: Clinic) -> None:
     assert clinic.post(form(**about, source={"system": "s", "id": "again"})).json()["id"] == other["id"]
     looked_at = "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements"
     assert call(clinic, looked_at, Ids.of(other)).status_code == 201
+    desk = offering(clinic)
+    assert post_check(clinic).status_code == 201
+    assert opened(desk, "officer-1", listed(desk, "officer-1")[0]["id"]).status_code == 200
 
 
 async def _enable(service: Service, organisation: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.api.operations import Ids, body_of, request
 from tests.api.refusals import nothing_stored, told
+from tests.api.safety import who_may
 from tests.harness import Clinic
 from tests.owasp.contract import answered_fields, body_schema, fields_of, operations
 
@@ -37,9 +38,12 @@ def test_nobody_sets_what_the_service_sets(clinic: Clinic, name: str) -> None:
     assert schema is not None
     ids = Ids.made(clinic)
     method, path, _ = request(name, ids)
+    by, named_person = who_may(clinic, name)
     with nothing_stored(clinic):
         extra = dict.fromkeys(sorted((answered_fields() | INTERNAL) - fields_of(schema)), str(uuid4()))
-        answer = clinic.request(method, path, json={**(body_of(name, ids) or {}), **extra}, headers=named(name))
+        answer = by.request(
+            method, path, json={**(body_of(name, ids) or {}), **extra}, headers=named(name) | named_person
+        )
         status, code, places = told(answer)
     assert (status, code) == (422, "validation_failed")
     assert places == sorted((f"/{field}", "unknown_field") for field in extra)

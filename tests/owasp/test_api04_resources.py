@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.refusals import nothing_stored, told
+from tests.api.safety import who_may
 from tests.harness import Clinic, form
 from tests.owasp.contract import operations
 
@@ -25,8 +26,8 @@ LISTS = [
 
 
 def test_what_may_grow_is_read_in_pages() -> None:
-    """The caseload and the feed; what is one client's or one instrument's is bounded by itself."""
-    assert sorted(LISTS) == ["GET /v1/caseload", "GET /v1/changes"]
+    """The caseload, the feed and safety checks; what is one client's or one instrument's is bounded by itself."""
+    assert sorted(LISTS) == ["GET /v1/caseload", "GET /v1/changes", "GET /v1/safeguarding"]
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -34,8 +35,9 @@ def test_what_may_grow_is_read_in_pages() -> None:
 def test_a_page_has_200_entries_at_most(clinic: Clinic, name: str, limit: str) -> None:
     """More, none, and what is no number is refused by the parameter's name."""
     method, path = name.split(" ")
-    assert told(clinic.request(method, f"{path}?limit={limit}"))[:2] == (400, "invalid_parameter")
-    assert clinic.request(method, f"{path}?limit=200").status_code == 200
+    by, named = who_may(clinic, name)
+    assert told(by.request(method, f"{path}?limit={limit}", headers=named))[:2] == (400, "invalid_parameter")
+    assert by.request(method, f"{path}?limit=200", headers=named).status_code == 200
 
 
 def test_a_compressed_body_is_not_unpacked(clinic: Clinic) -> None:

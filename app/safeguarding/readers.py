@@ -1,0 +1,108 @@
+"""Who may read a check: the live recipients whom the request names, but for the client's own therapists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.access.caller import Caller
+from app.errors import ActingRequired, NotARecipient, NotFound
+from app.safeguarding.check import EVERYBODY, Content, Standing, Turn, content_of, place_of
+from app.safeguarding.people import is_stranger, named_client, person_digest, therapist_digests
+from app.safeguarding.store import find_check, live_recipients
+from app.storage.runtime import Runtime
+from app.storage.types import AnyRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """A recipient who asks, within one transaction."""
+
+    connection: Connection
+    runtime: Runtime
+    organisation: UUID
+    recipient: AnyRow
+    acting: str
+    _therapists: dict[UUID, frozenset[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, connection: Connection, runtime: Runtime, caller: Caller) -> Reader:
+        """Find the recipient whom the request names, or say that there is none."""
+        if caller.acting is None:
+            raise ActingRequired
+        reference = person_digest(runtime, caller.acting, organisation=caller.organisation)
+        found = live_recipients(connection, organisation=caller.organisation)
+        own = next((one for one in found if one.reference == reference.digest), None)
+        if own is None:
+            raise NotARecipient
+        return cls(
+            connection=connection,
+            runtime=runtime,
+            organisation=caller.organisation,
+            recipient=own,
+            acting=caller.acting,
+        )
+
+    def check(self, check_id: UUID) -> tuple[AnyRow, Content]:
+        """Lock one check and open it; one about the reader's own client is absent."""
+        row = find_check(self.connection, check_id, organisation=self.organisation, lock=True)
+        content = None if row is None else self.content(row)
+        if row is None or content is None:
+            raise NotFound
+        return row, content
+
+    def content(self, row: AnyRow) -> Content | None:
+        """Open a check; None if the reader is a therapist of the client, or was one when it came in."""
+        content = opened(self.connection, self.runtime, row, organisation=self.organisation)
+        if self.recipient.reference.hex() in content.kept_from | self._therapists_of(row, content):
+            return None
+        return content
+
+    def standing(self, row: AnyRow) -> Standing:
+        """Tell how far a check is, and whose turn it is."""
+        is_open = row.state == "open"
+        mine = row.position == self.recipient.position
+        turn: Turn = "everybodys" if row.position == EVERYBODY else "yours" if mine else "anothers"
+        return Standing(
+            check_id=row.check_id,
+            state=row.state,
+            received_at=row.received_at,
+            turn=turn if is_open else None,
+            escalates_at=row.escalates_at if is_open else None,
+        )
+
+    def _therapists_of(self, row: AnyRow, content: Content) -> frozenset[str]:
+        """Digest the therapists whom the client has now: there may be one more since the check came in."""
+        if row.client_id not in self._therapists:
+            self._therapists[row.client_id] = therapists_now(
+                self.connection, self.runtime, row, content, organisation=self.organisation
+            )
+        return self._therapists[row.client_id]
+
+
+def opened(connection: Connection, runtime: Runtime, row: AnyRow, *, organisation: UUID) -> Content:
+    """Open the sealed part of a check."""
+    vault = runtime.vault.of(connection, organisation=organisation)
+    return content_of(vault.open_safeguarding(row.sealed, place_of(row.check_id)))
+
+
+def therapists_now(
+    connection: Connection, runtime: Runtime, row: AnyRow, content: Content, *, organisation: UUID
+) -> frozenset[str]:
+    """Digest the therapists of a check's client, whom a form may have named only after the check came in."""
+    client_id = row.client_id
+    if is_stranger(client_id) and content.client_ref is not None:
+        client_id = named_client(connection, runtime, content.client_ref, organisation=organisation).client_id
+    return therapist_digests(connection, runtime, [client_id], organisation=organisation)
+
+
+def first_turn(recipients: Sequence[AnyRow], *, kept_from: frozenset[str], behind: int = 0) -> int:
+    """Return the position of the next recipient who may read a check; everybody's turn where there is none."""
+    for one in recipients:
+        if one.position > behind and one.reference.hex() not in kept_from:
+            position: int = one.position
+            return position
+    return EVERYBODY
