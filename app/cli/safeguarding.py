@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
 
 from app.cli.output import AsJson, fail, print_json, print_table, run, say
+
+if TYPE_CHECKING:
+    from app.storage.runtime import Runtime
+
+T = TypeVar("T")
 
 app = typer.Typer(help="Safety checks: who reads them, and what clients are told.", no_args_is_help=True)
 recipients = typer.Typer(help="The people who read safety checks, in their order.", no_args_is_help=True)
@@ -17,6 +23,7 @@ app.add_typer(recipients, name="recipients")
 app.add_typer(retention, name="retention")
 
 Org = Annotated[UUID, typer.Argument(metavar="ORG", help="The organisation's id.")]
+AnyOrg = Annotated[UUID | None, typer.Argument(metavar="[ORG]", help="The organisation's id; all of them without.")]
 Person = Annotated[str, typer.Option(help="The person, as requests name them in Acting-User: an id, never a name.")]
 
 
@@ -49,11 +56,12 @@ def configure(
 
 
 @app.command("escalate")
-def escalate(org: Org, as_json: AsJson = False) -> None:
+def escalate(org: AnyOrg = None, as_json: AsJson = False) -> None:
     """Give what nobody has acknowledged in time to the next recipient; the service does so by itself every minute."""
     from app.safeguarding.escalate import escalate as move_on
 
-    moved = run(lambda runtime: move_on(runtime, organisation=org))
+    found = _of_each(org, lambda runtime, organisation: move_on(runtime, organisation=organisation))
+    moved = sum(found)
     if as_json:
         print_json({"escalated": moved})
         return
@@ -108,19 +116,35 @@ def list_all(org: Org, as_json: AsJson = False) -> None:
 
 
 @retention.command("run")
-def run_retention(org: Org, as_json: AsJson = False) -> None:
+def run_retention(org: AnyOrg = None, as_json: AsJson = False) -> None:
     """Delete the closed checks whose time is over; those that nobody has closed stay, and are told."""
     from app.safeguarding.retention import retain
 
-    found = run(lambda runtime: retain(runtime, organisation=org))
+    found = _of_each(org, lambda runtime, organisation: retain(runtime, organisation=organisation))
+    deleted, not_closed = sum(one.deleted for one in found), sum(one.not_closed for one in found)
+    held = sum(one.held for one in found)
     if as_json:
-        print_json({"deleted": found.deleted, "not_closed": found.not_closed, "held": found.held})
+        print_json({"deleted": deleted, "not_closed": not_closed, "held": held})
         return
-    say(f"{found.deleted} deleted.")
-    if found.not_closed:
-        say(f"{found.not_closed} are over their time and not closed: somebody has to close them.")
-    if found.held:
-        say(f"{found.held} stay under a legal hold.")
+    say(f"{deleted} deleted.")
+    if not_closed:
+        say(f"{not_closed} are over their time and not closed: somebody has to close them.")
+    if held:
+        say(f"{held} stay under a legal hold.")
+
+
+def _of_each(org: UUID | None, work: Callable[[Runtime, UUID], Awaitable[T]]) -> list[T]:
+    """Do it for one organisation, or for each of those that the owner of the database lists."""
+    if org is not None:
+        return [run(lambda runtime: work(runtime, org))]
+    from app.access.administer import list_organisations
+
+    every = [row.organisation_id for row in run(list_organisations, as_owner=True)]
+
+    async def whole(runtime: Runtime) -> list[T]:
+        return [await work(runtime, organisation) for organisation in every]
+
+    return run(whole)
 
 
 def _read(path: Path) -> Any:

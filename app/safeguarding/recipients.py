@@ -14,7 +14,7 @@ from app.errors import LimitReached, Misconfigured, NotFound
 from app.safeguarding.check import recipient_place
 from app.safeguarding.log import log_step
 from app.safeguarding.people import person_digest
-from app.safeguarding.store import insert_recipient, live_recipients, remove_recipient
+from app.safeguarding.store import insert_recipient, live_recipients, lock_recipients, remove_recipient
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
 
@@ -41,6 +41,7 @@ async def add_recipient(runtime: Runtime, *, organisation: UUID, person: str) ->
     def work(connection: Connection) -> UUID:
         if not has_organisation(connection, organisation=organisation):
             raise NotFound
+        lock_recipients(connection, organisation=organisation)
         found = live_recipients(connection, organisation=organisation)
         known = _named(found, reference.digest)
         if known is not None:
@@ -53,7 +54,7 @@ async def add_recipient(runtime: Runtime, *, organisation: UUID, person: str) ->
             "recipient_id": made,
             "reference_key": reference.key_id,
             "reference": reference.digest,
-            "sealed_acting": vault.seal(person, recipient_place(made)),
+            "sealed_acting": vault.seal_safeguarding(person, recipient_place(made)),
             "added_at": now,
         }
         insert_recipient(connection, row, organisation=organisation)
@@ -107,7 +108,7 @@ async def list_recipients(runtime: Runtime, *, organisation: UUID) -> list[Recip
             Recipient(
                 recipient_id=row.recipient_id,
                 position=place,
-                person=vault.open(row.sealed_acting, recipient_place(row.recipient_id)),
+                person=vault.open_safeguarding(row.sealed_acting, recipient_place(row.recipient_id)),
                 added_at=row.added_at,
             )
             for place, row in enumerate(live_recipients(connection, organisation=organisation), start=1)

@@ -10,11 +10,10 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, select
 
 from app.safeguarding.check import content_text, place_of
-from app.safeguarding.configure import settled
 from app.safeguarding.log import log_step
 from app.safeguarding.people import ids_of, therapist_digests
 from app.safeguarding.readers import opened
-from app.safeguarding.store import change_check, checks_of, delete_check, received_before
+from app.safeguarding.store import change_check, checks_of, delete_check, find_settings, received_before
 from app.storage.people_tables import legal_holds
 from app.storage.runtime import Runtime
 
@@ -36,8 +35,10 @@ async def retain(runtime: Runtime, *, organisation: UUID) -> Retained:
     """Delete the closed checks that came in before the retention time began."""
 
     def work(connection: Connection) -> Retained:
-        months = settled(connection, organisation=organisation).retention_months
-        now = runtime.now()
+        settings, now = find_settings(connection, organisation=organisation), runtime.now()
+        if settings is None:
+            return Retained(deleted=0, not_closed=0, held=0)
+        months = settings.retention_months
         held = {row.client_id for row in connection.execute(_HELD, {"organisation": organisation})}
         over = received_before(connection, organisation=organisation, before=months_before(now, months))
         closed = [row for row in over if row.state == "closed"]

@@ -27,7 +27,7 @@ def keep_step(reader: Reader, check_id: UUID, kind: Taken, *, application: UUID,
         "check_id": check_id,
         "step_id": step_id,
         "kind": kind,
-        "sealed_acting": vault.seal(reader.acting, acting_place(step_id)),
+        "sealed_acting": vault.seal_safeguarding(reader.acting, acting_place(step_id)),
         "sealed_reason": None if reason is None else vault.seal_safeguarding(reason, reason_place(step_id)),
         "taken_at": now,
     }
@@ -50,7 +50,9 @@ def steps_of(reader: Reader, check_id: UUID) -> tuple[Step, ...]:
     return tuple(
         Step(
             kind=row.kind,
-            acting=None if row.sealed_acting is None else vault.open(row.sealed_acting, acting_place(row.step_id)),
+            acting=None
+            if row.sealed_acting is None
+            else vault.open_safeguarding(row.sealed_acting, acting_place(row.step_id)),
             reason=None
             if row.sealed_reason is None
             else vault.open_safeguarding(row.sealed_reason, reason_place(row.step_id)),

@@ -16,6 +16,7 @@ from app.storage.safeguarding_tables import (
     safety_checks,
     safety_steps,
 )
+from app.storage.tables import organisations
 from app.storage.types import AnyRow
 
 _SETTINGS = select(safeguarding_settings).where(safeguarding_settings.c.organisation_id == bindparam("organisation"))
@@ -93,6 +94,12 @@ def replace_settings(connection: Connection, row: Mapping[str, Any], *, organisa
 def live_recipients(connection: Connection, *, organisation: UUID) -> list[AnyRow]:
     """Read who reads safety checks now, in the order in which they get them."""
     return list(connection.execute(_RECIPIENTS, {"organisation": organisation}))
+
+
+def lock_recipients(connection: Connection, *, organisation: UUID) -> None:
+    """Let no two people get the same place: whoever adds one waits for the other."""
+    locked = select(organisations.c.organisation_id).where(organisations.c.organisation_id == organisation)
+    connection.execute(locked.with_for_update(key_share=True))
 
 
 def insert_recipient(connection: Connection, row: Mapping[str, Any], *, organisation: UUID) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -42,6 +42,19 @@ from app.web.wire import Service, answer
 
 router = APIRouter(prefix="/v1/safeguarding", tags=["safeguarding"], route_class=StrictRoute)
 
+#: Read with the credentials, before anything else; whoever is named must be a recipient.
+PERSON: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Acting-User",
+            "in": "header",
+            "required": True,
+            "description": "The recipient for whom the application asks: your own id of the person, never a name.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+            "example": "officer-1",
+        }
+    ]
+}
 InState = Annotated[State | None, Query(description="Only those in this state.")]
 
 
@@ -101,6 +114,7 @@ async def post_safety_check(
         "therapist they are or were are not there for them."
     ),
     responses=problems(400, 401, 403, 503),
+    openapi_extra=PERSON,
 )
 async def get_safety_checks(
     caller: SafeguardingReader, service: Service, state: InState = None, limit: Limit = 50, cursor: Cursor = None
@@ -119,6 +133,7 @@ async def get_safety_checks(
     summary="Open a safety check",
     description="Each opening is kept with the person whom `Acting-User` names, before the answer leaves.",
     responses=problems(400, 401, 403, 404, 503),
+    openapi_extra=PERSON,
 )
 async def get_safety_check(caller: SafeguardingReader, service: Service, check_id: UUID) -> Response:
     """Open one check."""
@@ -135,6 +150,7 @@ async def get_safety_check(caller: SafeguardingReader, service: Service, check_i
         200: {"model": StandingOut, "description": "It was acknowledged or closed before."},
         **problems(400, 401, 403, 404, 503),
     },
+    openapi_extra=PERSON,
 )
 async def post_safety_acknowledgement(caller: SafeguardingReader, service: Service, check_id: UUID) -> Response:
     """Acknowledge one check; a repeat changes nothing."""
@@ -152,6 +168,7 @@ async def post_safety_acknowledgement(caller: SafeguardingReader, service: Servi
         200: {"model": StandingOut, "description": "The same person closed it before, with this reason."},
         **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
+    openapi_extra=PERSON,
 )
 async def post_safety_closing(
     caller: SafeguardingReader, service: Service, check_id: UUID, sent: ClosingIn
