@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, delete, insert, select
 
+from app.keys.check import check
+from app.keys.rotate import rotate
 from app.safeguarding.escalate import escalate
 from app.safeguarding.retention import Retained, keep_apart, kept_for, months_before, retain
 from app.safeguarding.watch import watch
@@ -180,6 +182,21 @@ def take_episodes_away(clinic: Clinic) -> None:
             connection.execute(delete(table).where(table.c.organisation_id == clinic.organisation))
 
     clinic.service.in_service(away, organisation=clinic.organisation)
+
+
+def test_a_check_outlives_its_key(clinic: Clinic) -> None:
+    """After the organisation's keys are changed, what was said, who read it and who reads are as before."""
+    reader = offering(clinic)
+    post_check(clinic)
+    check_id = listed(reader, "officer-1")[0]["id"]
+    before = opened(reader, "officer-1", check_id).json()
+    of = {"organisation": clinic.organisation}
+    clinic.service.portal.call(partial(rotate, clinic.service.runtime, **of))
+    checked = clinic.service.portal.call(partial(check, clinic.service.runtime, **of))
+    assert not checked.broken
+    after = opened(reader, "officer-1", check_id).json()
+    assert (after["answers"], after["client_ref"]) == (before["answers"], before["client_ref"])
+    assert [step["acting"] for step in after["steps"]] == ["officer-1", "officer-1"]
 
 
 def test_a_row_without_its_seal_is_told_to_nobody(clinic: Clinic) -> None:
