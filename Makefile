@@ -61,8 +61,9 @@ format: $(READY) ## format the code
 openapi: $(READY) ## write openapi/openapi.json
 	$(BIN)/python openapi/export.py
 
-docs: $(READY) ## write docs/instruments.md from the definitions
+docs: $(READY) ## write docs/instruments.md from the definitions, docs/asvs.md from its rows
 	env -u ALLIANCE_INSTRUMENTS_DIR $(BIN)/alliance instruments list --markdown > docs/instruments.md
+	$(BIN)/python -m tests.docs.asvs > docs/asvs.md
 
 validation: $(READY) ## run the rules on simulated courses, fail when a gate is missed, and write docs/validation.md
 	@$(BIN)/alliance validate stages --report docs

@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 #: The pages whose blocks are run. docs/instruments.md is written from the catalogue, docs/validation.md
-#: by `make validation`; they have none.
+#: by `make validation`, docs/asvs.md from its rows; they have none.
 RUN = (README, *sorted((ROOT / "docs").glob("*.md")))
 #: Where the pages say that the service is.
 ADDRESS = "127.0.0.1:8000"

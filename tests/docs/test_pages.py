@@ -128,16 +128,20 @@ def test_what_is_not_in_the_answer_is_found(shown: object, answer: object, fault
 
 
 def test_the_pages_are_there() -> None:
-    """One page for each reader, and those on the instruments, on the numbers and on what was simulated."""
+    """One page for each reader, and those on instruments, numbers, simulations, security and use."""
     assert [page.relative_to(ROOT).as_posix() for page in RUN] == [
         "README.md",
+        "docs/asvs.md",
+        "docs/dpia-template.md",
         "docs/instrument-authors.md",
         "docs/instruments.md",
         "docs/integrators.md",
+        "docs/intended-use.md",
         "docs/mobile.md",
         "docs/operators.md",
         "docs/researchers.md",
         "docs/safeguarding.md",
         "docs/science.md",
+        "docs/security.md",
         "docs/validation.md",
     ]
