@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults import bad_credentials, foreign_ids, killed_postgres, killed_service, one_key, sealing, struck_writes
+from tests.faults import (
+    bad_credentials,
+    foreign_ids,
+    killed_postgres,
+    killed_service,
+    one_key,
+    sealing,
+    struck_writes,
+    wall,
+)
 from tests.faults.counts import Counts
 from tests.faults.ground import Kind
 
@@ -80,6 +89,15 @@ HARNESSES: tuple[Harness, ...] = (
         short=1_000,
         round=2_000,
         long={"cycles": 100_000},
+    ),
+    Harness(
+        name="wall",
+        says="the same and every table, with the organisation cut out of every statement: the second wall alone",
+        run=wall.run,
+        short=500,
+        round=2_000,
+        long={"cycles": 10_000},
+        databases=("postgresql",),
     ),
     Harness(
         name="bad_credentials",
