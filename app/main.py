@@ -53,18 +53,20 @@ def be_seen(settings: Settings) -> None:
         open_traces(url=settings.traces_url, version=__version__)
 
 
+def _opened(settings: Settings) -> Runtime:
+    be_seen(settings)
+    return open_runtime(
+        database_url=settings.database_url,
+        secrets_dir=settings.secrets_dir,
+        make_secrets=settings.env == "development",
+        instruments_dir=settings.instruments_dir,
+    )
+
+
 def create_app(runtime: Runtime | None = None, settings: Settings | None = None) -> FastAPI:
     """Build the service; what is not given is what the environment's settings name."""
     settings = settings or Settings()
-    if runtime is None:
-        be_seen(settings)
-        runtime = open_runtime(
-            database_url=settings.database_url,
-            secrets_dir=settings.secrets_dir,
-            make_secrets=settings.env == "development",
-            instruments_dir=settings.instruments_dir,
-        )
-    service = runtime
+    service = runtime or _opened(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

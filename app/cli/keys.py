@@ -30,7 +30,7 @@ def check_all(org: Organisation = None, as_json: AsJson = False) -> None:
     async def work(runtime: Runtime) -> dict[UUID, Checked]:
         return {one: await check(runtime, organisation=one) for one in await _organisations(runtime, org)}
 
-    found = run(work)
+    found = run(work, as_owner=org is None)
     broken = [one for checked in found.values() for one in checked.broken]
     opened = sum(checked.opened for checked in found.values())
     if as_json:
@@ -71,7 +71,7 @@ def rotate_all(
             told[one] = await rotate(runtime, organisation=one, clients=clients)
         return told
 
-    found = run(work)
+    found = run(work, as_owner=org is None)
     sums = {name: sum(getattr(one, name) for one in found.values()) for name in ("made", "wrapped", "sealed")}
     if as_json:
         print_json({"organisations": len(found), **sums})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -91,6 +92,7 @@ def test_two_urls_are_enough_for_an_operator(bare: Shell, postgres_url: str) -> 
     )
     listed = bare.run("orgs", "list", **both).out
     assert [one in listed for one in made] == [True, True]
+    assert json.loads(bare.run("keys", "rotate", "--json", **both).out)["organisations"] == 2
     created = bare.run("apps", "create", "ehr", "--org", made[0], "--scope", "scores:read", ALLIANCE_DATABASE_URL=url)
     assert (created.code, "alliance_" in created.out) == (0, True)
     assert bare.run("migrate", **both).code == 0

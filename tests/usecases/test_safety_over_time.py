@@ -190,9 +190,9 @@ def test_a_check_outlives_its_key(clinic: Clinic) -> None:
     post_check(clinic)
     check_id = listed(reader, "officer-1")[0]["id"]
     before = opened(reader, "officer-1", check_id).json()
-    of = {"organisation": clinic.organisation}
-    clinic.service.portal.call(partial(rotate, clinic.service.runtime, **of))
-    checked = clinic.service.portal.call(partial(check, clinic.service.runtime, **of))
+    runtime, organisation = clinic.service.runtime, clinic.organisation
+    clinic.service.portal.call(partial(rotate, runtime, organisation=organisation))
+    checked = clinic.service.portal.call(partial(check, runtime, organisation=organisation))
     assert not checked.broken
     after = opened(reader, "officer-1", check_id).json()
     assert (after["answers"], after["client_ref"]) == (before["answers"], before["client_ref"])
