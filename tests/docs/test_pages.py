@@ -13,6 +13,7 @@ from tests.docs.pages import README, ROOT, RUN, Block, Workshop, blocks, keys_of
 #: Commands that are not run here, by the first words of their block, with the reason.
 NOT_RUN = {
     "make serve": "the fixture does what it does, on a port of its own",
+    "psql ": "there is no PostgreSQL here; tests/cli/test_roles.py makes the same roles",
     "docker ": "a machine with Python and make has no docker; hadolint reads the Dockerfile in tests/contract",
 }
 
