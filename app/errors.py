@@ -13,6 +13,8 @@ AllianceError
 ├── NotFound                 absent, malformed or another organisation's, alike
 ├── Unauthenticated, Forbidden, RaterNotAllowed, ActingRequired, NotARecipient
 ├── ClientErased             a late repeat of what was said about somebody who was erased since
+├── GrantRefused             a token is not given out
+├── FetchRefused             another site's document can't be had, or must not be asked for
 ├── StorageBusy, StorageUnavailable
 ├── SealBroken               what was sealed does not open: damaged, moved, or of a key that is not there
 │   └── KeyDestroyed
@@ -28,6 +30,9 @@ from typing import ClassVar, Literal
 
 #: Why nothing can be written: the database is away, its disk is full, or it may only be read.
 Trouble = Literal["unavailable", "full", "read_only"]
+GrantError = Literal[
+    "invalid_request", "invalid_client", "invalid_scope", "unauthorized_client", "unsupported_grant_type"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +197,22 @@ class Forbidden(AllianceError):
     def __init__(self, *, scope: str) -> None:
         super().__init__(self.code)
         self.scope = scope
+
+
+class GrantRefused(AllianceError):
+    """A token is not given out; `error` says why, in the words of OAuth (RFC 6749, section 5.2)."""
+
+    code = "grant_refused"
+
+    def __init__(self, error: GrantError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class FetchRefused(AllianceError):
+    """A document of another site that can't be had, or whose address leads home."""
+
+    code = "fetch_refused"
 
 
 class RaterNotAllowed(AllianceError):

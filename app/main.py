@@ -30,6 +30,7 @@ from app.web import (
     health,
     instruments,
     metrics,
+    oauth,
     psychometrics,
     safeguarding,
     schedule,
@@ -60,6 +61,7 @@ def _opened(settings: Settings) -> Runtime:
         secrets_dir=settings.secrets_dir,
         make_secrets=settings.env == "development",
         instruments_dir=settings.instruments_dir,
+        issuer=settings.issuer,
     )
 
 
@@ -95,7 +97,7 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
     app.state.runtime = service
     app.state.organisations = set()  # those whose applications have called: see watch
     personal = (submissions, clients, schedule, signals, caseload, changes, safeguarding)
-    for resource in (*personal, psychometrics, instruments, health, documentation):
+    for resource in (*personal, psychometrics, instruments, oauth, health, documentation):
         app.include_router(resource.router)
     if settings.metrics_port is None:
         app.include_router(metrics.router)

@@ -32,6 +32,12 @@ class Settings(BaseSettings):
         default=Path("var/secrets"),
         description="Holds the secrets, each in a file of its own: see the operators' page.",
     )
+    issuer: str = Field(
+        default="http://127.0.0.1:8000",
+        pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$",
+        max_length=200,
+        description="The service's own public address, as callers know it: tokens and assertions name it.",
+    )
     instruments_dir: Path | None = Field(
         default=None,
         description="A site's own definitions and texts, laid out as KEY/VERSION.yaml and KEY/VERSION.LOCALE.yaml.",

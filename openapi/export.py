@@ -14,6 +14,7 @@ from app.storage.database import open_database
 from app.storage.keyring import KeyRing
 from app.storage.master import MasterKeys
 from app.storage.runtime import Runtime, utc_now
+from app.storage.signing_keys import SigningKeys
 from app.storage.vault import Vault
 
 FILE = Path(__file__).parent / "openapi.json"
@@ -27,6 +28,7 @@ def document() -> str:
         keys=KeyRing(pepper=blank, reference_key=blank, content_key=blank),
         vault=Vault(MasterKeys(Path("never-read")), now=utc_now, new_id=uuid7),
         catalog=shipped(),
+        signing=SigningKeys(Path("never-opened")),
     )
     return json.dumps(create_app(runtime).openapi(), indent=2, ensure_ascii=False) + "\n"
 

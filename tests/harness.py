@@ -19,7 +19,8 @@ from anyio.from_thread import BlockingPortal
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.access.administer import Binding, add_key, create_application, create_organisation
+from app.access.administer import add_key, create_application, create_organisation
+from app.access.binding import Binding
 from app.access.caller import SCOPES, SCOPES_OF
 from app.main import create_app
 from app.settings import Settings

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.access import store
 from app.access.api_key import new_api_key
+from app.access.binding import Binding, bind, log
 from app.access.caller import Audience, check_scopes
 from app.errors import LimitReached, Misconfigured, NotFound
-from app.storage.events import Event, Kind, append_events
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
 
@@ -57,18 +55,6 @@ async def list_organisations(runtime: Runtime) -> list[AnyRow]:
     return await runtime.database.read(store.list_organisations, organisation=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """The one person whom a key opens, as the caller names them; without a system it is of the organisation's own.
-
-    A supervisor's key names the supervisor, and opens the therapists of the teams that they supervise.
-    """
-
-    kind: Literal["client", "therapist"]
-    system: str | None
-    value: str
-
-
 async def create_application(
     runtime: Runtime,
     *,
@@ -97,7 +83,7 @@ async def create_application(
             scopes=allowed,
             created_at=now,
         )
-        bound = _bind(connection, runtime, binding, organisation=organisation, at=now)
+        bound = bind(connection, runtime, binding, organisation=organisation, at=now)
         store.insert_key(
             connection,
             organisation=organisation,
@@ -145,7 +131,7 @@ async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID, bi
         if audience is None:
             raise NotFound
         _check_binding(audience, binding)
-        bound = _bind(connection, runtime, binding, organisation=organisation, at=now)
+        bound = bind(connection, runtime, binding, organisation=organisation, at=now)
         keys = store.list_keys(connection, organisation=organisation, application=application)
         alive = [row for row in keys if row.revoked_at is None and _is_bound_to(row, bound)]
         if len(alive) >= KEYS_ALIVE:
@@ -223,40 +209,8 @@ def _spelled(bound: dict[str, UUID]) -> dict[str, str]:
     return {name: str(person) for name, person in bound.items()}
 
 
-def _bind(
-    connection: Connection, runtime: Runtime, binding: Binding | None, *, organisation: UUID, at: datetime
-) -> dict[str, UUID]:
-    """Find or make the person whom a key opens."""
-    if binding is None:
-        return {}
-    parts = (binding.system or "", binding.value)
-    reference = runtime.keys.reference(binding.kind, *parts, organisation=organisation)
-    vault = runtime.vault.of(connection, organisation=organisation)
-    seal = vault.seal_client if binding.kind == "client" else vault.seal_therapist
-    person, is_new = store.find_or_make_person(
-        connection,
-        binding.kind,
-        reference,
-        organisation=organisation,
-        new_id=runtime.new_id,
-        seal=lambda person_id: seal(person_id, parts),
-        created_at=at,
-    )
-    if is_new and binding.kind == "client":
-        log(connection, runtime, "client.created", {"client_id": str(person)}, organisation=organisation, at=at)
-    return {f"{binding.kind}_id": person}
-
-
 def checked_name(name: str) -> str:
     """Return a name without spaces around it, or say what one looks like."""
     if not (name.strip() and len(name) <= 200 and name.isprintable()):
         raise Misconfigured("a name has 1 to 200 printable characters")
     return name.strip()
-
-
-def log(
-    connection: Connection, runtime: Runtime, kind: Kind, subject: dict[str, str], *, organisation: UUID, at: datetime
-) -> None:
-    """Write an operator's deed into the organisation's log."""
-    event = Event(event_id=runtime.new_id(), kind=kind, application_id=None, subject=subject, recorded_at=at)
-    append_events(connection, [event], organisation=organisation)

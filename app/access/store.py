@@ -184,6 +184,7 @@ _LIVE_KEYS = in_both(
             applications.c.application_id,
             applications.c.audience,
             applications.c.scopes,
+            applications.c.epoch,
             case((applications.c.audience == "supervisor", _members())).label("supervised"),  # no other key looks
         )
         .join(

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access import store, team_store
-from app.access.administer import checked_name, log
+from app.access.administer import checked_name
+from app.access.binding import log
 from app.errors import LimitReached, NotFound
 from app.storage.runtime import Runtime
 

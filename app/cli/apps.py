@@ -7,13 +7,15 @@ from uuid import UUID
 
 import typer
 
+from app.cli import jwks
 from app.cli.output import AsJson, fail, print_json, print_table, run, say
 
 if TYPE_CHECKING:
-    from app.access.administer import Binding
+    from app.access.binding import Binding
     from app.storage.types import AnyRow
 
 app = typer.Typer(help="Applications and their API keys.", no_args_is_help=True)
+app.add_typer(jwks.app, name="jwks")
 
 Org = Annotated[UUID, typer.Option("--org", help="The organisation's id.")]
 App = Annotated[UUID, typer.Option("--app", help="The application's id.")]
@@ -83,6 +85,7 @@ def list_all(org: Org, as_json: AsJson = False) -> None:
             [
                 {
                     "application_id": str(r.application_id),
+                    "client_id": _client_id(r.application_id, organisation=org),
                     "name": r.name,
                     "audience": r.audience,
                     "scopes": r.scopes,
@@ -97,6 +100,33 @@ def list_all(org: Org, as_json: AsJson = False) -> None:
         ("application_id", "name", "audience", "scopes", "keys alive"),
         [(r.application_id, r.name, r.audience, " ".join(r.scopes), r.keys_alive) for r in rows],
     )
+
+
+@app.command("show")
+def show(org: Org, app_id: App, as_json: AsJson = False) -> None:
+    """Show an application: its client id, what it may do, and how it proves who it is."""
+    from app.access.administer_tokens import show_application
+
+    row = run(lambda runtime: show_application(runtime, organisation=org, application=app_id))
+    shown = {
+        "application_id": str(app_id),
+        "client_id": _client_id(app_id, organisation=org),
+        "name": row.name,
+        "audience": row.audience,
+        "scopes": row.scopes,
+        "key_set": row.jwks_url or ("by value" if row.jwks else None),
+    }
+    if as_json:
+        print_json(shown)
+        return
+    shown |= {"scopes": " ".join(row.scopes), "key_set": shown["key_set"] or "-"}
+    print_table("Application", ("what", "value"), shown.items())
+
+
+def _client_id(application: UUID, *, organisation: UUID) -> str:
+    from app.access.client_id import spell_client_id
+
+    return spell_client_id(organisation=organisation, application=application)
 
 
 @app.command("keys")
@@ -168,9 +198,21 @@ def revoke_key(
     say(f"Key {key_id} is revoked.")
 
 
+@app.command("revoke-tokens")
+def revoke_tokens(org: Org, app_id: App, as_json: AsJson = False) -> None:
+    """End every access token of an application: the next request with one is refused. Its API keys live on."""
+    from app.access.administer_tokens import revoke_tokens as revoke
+
+    run(lambda runtime: revoke(runtime, organisation=org, application=app_id))
+    if as_json:
+        print_json({"application_id": str(app_id), "revoked": True})
+        return
+    say("Every token that was given out until now is revoked.")
+
+
 def _binding(client_ref: str | None, therapist_ref: str | None, system: str | None) -> Binding | None:
     """Say whom a key opens; None: everything."""
-    from app.access.administer import Binding
+    from app.access.binding import Binding
 
     if client_ref is not None and therapist_ref is not None:
         raise fail("a key opens one client or one therapist, not both")

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import typer
 
-from app.cli.output import AsJson, print_json, print_table, run, say
+from app.cli.output import AsJson, fail, print_json, print_table, read_settings, run, say
+from app.errors import AllianceError
 
 if TYPE_CHECKING:
     from app.storage.runtime import Runtime
@@ -85,3 +86,22 @@ async def _organisations(runtime: Runtime, org: UUID | None) -> list[UUID]:
     if org is not None:
         return [org]
     return [row.organisation_id for row in await list_organisations(runtime)]
+
+
+@app.command("rotate-signing")
+def rotate_signing(as_json: AsJson = False) -> None:
+    """Add a key for access tokens, and remove those whose tokens have all expired; the service need not stop.
+
+    The new key is published at once and signs after ten minutes; the first one signs at once.
+    """
+    from app.storage.runtime import utc_now
+    from app.storage.signing_keys import rotate_signing_keys
+
+    try:
+        added, dropped = rotate_signing_keys(read_settings().secrets_dir / "signing", now=utc_now())
+    except (AllianceError, OSError) as error:
+        raise fail(str(error)) from None
+    if as_json:
+        print_json({"added": added, "removed": dropped})
+        return
+    say(f"Key {added} is published; {len(dropped)} old ones are removed.")

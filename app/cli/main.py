@@ -9,6 +9,7 @@ from app.cli import (
     demo,
     doctor,
     instruments,
+    issuers,
     keys,
     norms,
     orgs,
@@ -30,6 +31,7 @@ app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
 app.add_typer(orgs.app, name="orgs")
 app.add_typer(apps.app, name="apps")
+app.add_typer(issuers.app, name="issuers")
 app.add_typer(teams.app, name="teams")
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(norms.app, name="norms")

@@ -94,6 +94,7 @@ def run(work: Callable[[Runtime], Awaitable[T]], *, as_owner: bool = False) -> T
             secrets_dir=settings.secrets_dir,
             make_secrets=settings.env == "development",
             instruments_dir=settings.instruments_dir,
+            issuer=settings.issuer,
         )
         try:
             if not await is_current(runtime.database):

@@ -137,6 +137,7 @@ async def _check(settings: Settings) -> bool:
             secrets_dir=settings.secrets_dir,
             make_secrets=settings.env == "development",
             instruments_dir=settings.instruments_dir,
+            issuer=settings.issuer,
         )
     except AllianceError as error:
         raise fail(str(error)) from None

@@ -48,7 +48,9 @@ class KeyRing:
             digest=_digest(self.reference_key, kind, *parts, organisation=organisation),
         )
 
-    def content(self, kind: Literal["form", "request", "key", "cursor"], text: str, *, organisation: UUID) -> bytes:
+    def content(
+        self, kind: Literal["form", "request", "key", "cursor", "assertion"], text: str, *, organisation: UUID
+    ) -> bytes:
         """Digest content for comparison; keyed, since twelve answers of five are guessed in seconds."""
         return _digest(self.content_key, kind, text, organisation=organisation)
 

@@ -18,7 +18,12 @@ from app.errors import Forbidden, Unauthenticated
 from app.web.problems import WebProblem
 
 #: Everything else needs credentials, what does not exist included.
-PUBLIC = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json", "/problems", "/favicon.ico"})
+PUBLIC = frozenset(
+    {
+        "/", "/livez", "/readyz", "/docs", "/openapi.json", "/problems", "/favicon.ico", "/oauth/token",
+        "/.well-known/jwks.json",
+    }
+)  # fmt: skip
 #: The header that names the person for whom an application asks.
 ACTING = "acting-user"
 LONGEST_ACTING = 100
@@ -47,16 +52,18 @@ class Authentication:
             runtime = scope["app"].state.runtime
             caller = await authenticate(runtime, credential.strip())
             scope["app"].state.organisations.add(caller.organisation)
-            scope["state"]["caller"] = replace(caller, acting=_acting(headers)) if ACTING in headers else caller
+            scope["state"]["caller"] = _acting_for(caller, headers) if ACTING in headers else caller
         await self._app(scope, receive, send)
 
 
-def _acting(headers: Headers) -> str:
-    """Read whom the application acts for: the organisation's own id of that person."""
+def _acting_for(caller: Caller, headers: Headers) -> Caller:
+    """Read whom the application acts for: the organisation's own id of that person, whom a token may name already."""
     acting = headers[ACTING].strip()
     if not (0 < len(acting) <= LONGEST_ACTING and acting.isascii() and acting.isprintable()):
         raise WebProblem("invalid_parameter", parameter="Acting-User")
-    return acting
+    if caller.acting not in {None, acting}:
+        raise WebProblem("invalid_parameter", parameter="Acting-User")
+    return replace(caller, acting=acting)
 
 
 class _Opens(SecurityBase):

@@ -65,6 +65,8 @@ def _answered(error: Exception, trace_id: str) -> Response:
     """Turn an error into a problem; one of ours says what it is, any other is a fault of the service."""
     if isinstance(error, AllianceError):
         return from_error(error, trace_id)
+    if isinstance(error, WebProblem):
+        return problem(error.code, trace_id=trace_id, faults=error.faults, parameter=error.parameter)
     log.error("internal_error", trace_id=trace_id, exception=error)
     return problem("internal_error", trace_id=trace_id)
 

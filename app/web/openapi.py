@@ -51,6 +51,7 @@ _TAGS = [
     },
     {"name": "organisations", "description": "What an organisation's own forms say of its instruments."},
     {"name": "instruments", "description": "What is asked and how it is counted; scoring without storing."},
+    {"name": "oauth", "description": "Access tokens for applications, and the keys that these are signed with."},
     {"name": "health", "description": "Whether the service lives and can work."},
 ]
 #: How often an application may ask, as draft-ietf-httpapi-ratelimit-headers-10 tells it; none where the limit is off.
@@ -168,7 +169,8 @@ def _complete(operation: dict[str, Any]) -> None:
     responses.update({str(status): said for status, said in problems(500).items()})
     if "requestBody" in operation:
         responses.update({str(status): said for status, said in problems(408).items()})
-    if operation.setdefault("security", []):  # none is needed, which is not the same as nothing said
+    # No security says that none is needed, which is not the same as nothing said; wrong proofs are counted anyway.
+    if operation.setdefault("security", []) or "requestBody" in operation:
         _limit(responses)
     operation["responses"] = dict(sorted(responses.items()))
     for parameter in operation.get("parameters", []):

@@ -26,6 +26,8 @@ PUBLIC = {
     "/assets/swagger",
     "/livez",
     "/readyz",
+    "/oauth/token",
+    "/.well-known/jwks.json",
 }
 
 #: "instruments and `score` need `instruments:read`; intake `submissions:write`; submissions `submissions:read`;

@@ -321,11 +321,13 @@ def test_a_missing_scope_comes_before_the_body(clinic: Clinic, content: bytes, m
 
 def test_what_is_public_is_public_by_its_path(service: Service) -> None:
     """The service's own list and the contract's are one, and no operation hides behind a public beginning."""
-    for path in PUBLIC - {"/assets", "/assets/swagger"}:
+    for path in PUBLIC - {"/assets", "/assets/swagger", "/oauth/token"}:
         assert is_public(path.format(code="not_found"))
         assert service.request("GET", path.format(code="not_found")).status_code < 400
     for path in ("/assets/alliance.css", "/assets/swagger/swagger-ui.css"):
         assert service.request("GET", path).status_code == 200
+    assert is_public("/oauth/token")
+    assert service.request("POST", "/oauth/token").json() == {"error": "invalid_request"}
     for name in SCOPE_OF | SAFETY_SCOPE_OF:
         assert not is_public(request(name, Ids())[1])
 

@@ -12,8 +12,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, insert, update
 
-from app.access.administer import Binding, add_key, create_application
+from app.access.administer import add_key, create_application
 from app.access.authenticate import authenticate
+from app.access.binding import Binding
 from app.access.caller import SCOPES as ALL
 from app.access.caller import Caller
 from app.access.teams import Person, Role, add_to_team, create_team, remove_from_team

@@ -49,6 +49,7 @@ def test_every_error_has_a_status_and_a_page() -> None:
     """Each error that can reach an answer stands in the problem table with a status."""
     codes = {e.code for e in vars(app.errors).values() if isinstance(e, type) and issubclass(e, AllianceError)}
     only_for_operators = {"error", "conflict", "definition_fault", "catalogue_fault", "limit_reached"}
+    only_for_operators |= {"grant_refused", "fetch_refused"}  # told in the words of OAuth, or as a refused credential
     assert {
         code for code in codes - only_for_operators if code not in PROBLEMS or PROBLEMS[code].status is None
     } == set()

@@ -27,7 +27,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     server = subprocess.Popen(
         [*ALLIANCE, "serve", "--port", str(port)],
         cwd=folder,
-        env=variables,
+        env=variables | {"ALLIANCE_ISSUER": f"http://127.0.0.1:{port}"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

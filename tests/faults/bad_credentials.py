@@ -7,6 +7,7 @@ from random import Random
 
 from tests.api.operations import SCOPE_OF, Ids, call
 from tests.api.test_access import packed, unusable, written
+from tests.api.test_bad_tokens import bad_tokens
 from tests.faults.counts import Counts
 from tests.faults.ground import Ground
 from tests.faults.pictures import changed, picture
@@ -35,8 +36,13 @@ def flipped_keys(clinic: Clinic, dice: Random) -> dict[str, Headers]:
     return found
 
 
+def broken_tokens(clinic: Clinic, _dice: Random) -> dict[str, Headers]:
+    """Spell access tokens that open nothing: over, of others, unsigned, changed."""
+    return {f"token: {name}": {"Authorization": f"Bearer {token}"} for name, token in bad_tokens(clinic).items()}
+
+
 #: What makes credentials that open nothing, out of a clinic whose key opens everything. Another kind is one more line.
-CREDENTIALS: tuple[Callable[[Clinic, Random], Mapping[str, Headers]], ...] = (broken_keys, flipped_keys)
+CREDENTIALS: tuple[Callable[[Clinic, Random], Mapping[str, Headers]], ...] = (broken_keys, flipped_keys, broken_tokens)
 
 
 def run(ground: Ground, *, seed: int, cycles: int) -> Counts:

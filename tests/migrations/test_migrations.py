@@ -20,8 +20,10 @@ from app.storage.tables import metadata
 from app.storage.types import Document
 from tests.api.operations import Ids, call
 from tests.api.safety import listed, offering, opened, post_check
+from tests.api.test_issuers import Provider
 from tests.api.test_norm_in_use import NORM, activate
 from tests.api.test_supervisors import team
+from tests.api.tokens import Backend
 from tests.harness import (
     ANSWERS,
     Clinic,
@@ -62,7 +64,7 @@ def written(url: str, statement: str, **values: str) -> int:
 
 #: Tables that no part of the service writes to yet; whoever brings one to life fills it here.
 NOTHING_YET = {
-    "application_key_sets", "issuers", "used_assertions", "invitations",
+    "invitations",
     "organisation_settings", "consents", "legal_holds", "erasures", "chain_heads",
 }  # fmt: skip
 
@@ -76,6 +78,8 @@ def filled(own_url: str, portal: BlockingPortal, tmp_path: Path) -> str:
         portal.call(lambda: _enable(service, clinic.organisation))
         team(clinic, "North", members=("th-7",), supervisors=("sup",))
         activate(clinic, NORM)
+        Backend.of(clinic).token()
+        Provider.of(clinic)
         counts = {name: count for name, count in clinic.counts().items() if count == 0}
         assert set(counts) == NOTHING_YET
     return own_url

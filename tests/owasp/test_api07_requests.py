@@ -19,6 +19,7 @@ CLIENTS = {"socket", "urllib.request", "http.client", "httpx", "requests", "aioh
 #: Who may ask, with the reason. A new entry says how the address is checked, and has a test of that.
 MAY_ASK = {
     "cli/demo/": "the demo posts to the service that it has started itself",
+    "outbound/fetch.py": "key sets of other sites, as tests/core/test_outbound.py shows",
 }
 #: Where a form may hold an address.
 ADDRESSES = (
