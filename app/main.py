@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from app import __version__
+from app.audit.seal_all import Sealer
 from app.safeguarding.watch import watch
 from app.seeing.logs import open_logs
 from app.seeing.traces import open_traces
@@ -70,25 +71,12 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
     settings = settings or Settings()
     service = runtime or _opened(settings)
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await check_role(service.database)
-        released_advice()  # read once now, or the first form would wait for it
-        # What is here by now stays: the collector need not go through it again at every few requests.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(25_000, 10, 20)
-        watching = asyncio.create_task(watch(service, app.state.organisations))
-        yield
-        watching.cancel()
-        await service.database.close()
-
     app = FastAPI(
         title="Alliance",
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        lifespan=lifespan,
+        lifespan=_lifespan(service),
         middleware=_rings(settings),
         exception_handlers={HTTPException: on_http_exception, RequestValidationError: on_validation_error},
         redirect_slashes=False,
@@ -105,6 +93,28 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
     app.mount("/assets", documentation.ASSETS)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign] # the documented way to extend the document
     return app
+
+
+def _lifespan(service: Runtime) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Say what is done before the first request and after the last one."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await check_role(service.database)
+        released_advice()  # read once now, or the first form would wait for it
+        # What is here by now stays: the collector need not go through it again at every few requests.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(25_000, 10, 20)
+        watching = asyncio.create_task(watch(service, app.state.organisations))
+        app.state.sealer = sealer = Sealer(service)
+        sealer.start()
+        yield
+        watching.cancel()
+        await sealer.close()
+        await service.database.close()
+
+    return lifespan
 
 
 def _rings(settings: Settings) -> list[Middleware]:

@@ -25,7 +25,7 @@ def document() -> str:
     blank = bytes(32)
     runtime = Runtime(
         database=open_database("sqlite:///never-opened.db"),
-        keys=KeyRing(pepper=blank, reference_key=blank, content_key=blank),
+        keys=KeyRing(pepper=blank, reference_key=blank, content_key=blank, audit_key=blank),
         vault=Vault(MasterKeys(Path("never-read")), now=utc_now, new_id=uuid7),
         catalog=shipped(),
         signing=SigningKeys(Path("never-opened")),

@@ -6,6 +6,7 @@ import typer
 
 from app.cli import (
     apps,
+    audit,
     demo,
     doctor,
     instruments,
@@ -37,6 +38,7 @@ app.add_typer(instruments.app, name="instruments")
 app.add_typer(norms.app, name="norms")
 app.add_typer(keys.app, name="keys")
 app.add_typer(safeguarding.app, name="safeguarding")
+app.add_typer(audit.app, name="audit")
 app.command("score")(score.score)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

@@ -30,6 +30,7 @@ def migrate(as_json: AsJson = False) -> None:
     try:
         upgrade(url)
         asyncio.run(_count_what_is_there(url, catalog))
+        asyncio.run(_seal_what_is_plain(url, settings))
     except AllianceError as error:
         raise fail(str(error)) from None
     except (OSError, SQLAlchemyError) as error:
@@ -50,6 +51,35 @@ async def _count_what_is_there(url: str, catalog: Catalog) -> None:
         await recount(database, catalog)
     finally:
         await database.close()
+
+
+async def _seal_what_is_plain(url: str, settings: Settings) -> None:
+    """Seal who acknowledged signals before persons were sealed; the secrets are needed only where there are such."""
+    from app.access.store import list_organisations
+    from app.signals.seal_acting import seal_acting
+    from app.signals.store import has_plain
+    from app.storage.database import open_database
+    from app.storage.runtime import open_runtime
+
+    database = open_database(url)
+    plain = []
+    try:
+        for row in await database.read(list_organisations, organisation=None):
+            of = row.organisation_id
+            if await database.read(partial(has_plain, organisation=of), organisation=of):
+                plain.append(of)
+    finally:
+        await database.close()
+    if not plain:
+        return
+    runtime = open_runtime(
+        database_url=url, secrets_dir=settings.secrets_dir, make_secrets=settings.env == "development"
+    )
+    try:
+        for organisation in plain:
+            await seal_acting(runtime, organisation=organisation)
+    finally:
+        await runtime.database.close()
 
 
 def serve(

@@ -45,7 +45,7 @@ TO_CLIENTS: Final[frozenset[str]] = frozenset(
         "submission.withdrawn",
     }
 )
-#: How many events of the organisation one request of a bound key goes through: most are about others.
+#: How many events of the organisation one request goes through at most: many are about others, or about reading.
 LOOKED_AT: Final = 1000
 #: How many portions are sealed at most to find the end; what is older than that is told once more.
 BACKLOG: Final = 10
@@ -82,17 +82,14 @@ async def changes(runtime: Runtime, caller: Caller, *, after: int | None, limit:
     organisation = caller.organisation
     if after is None:
         return Changes(items=(), next_after=await _end(runtime, organisation=organisation), more=False)
-    size = limit if caller.is_unbound else LOOKED_AT
 
     def work(connection: Connection) -> tuple[Changes, bool]:
-        rows = read_events(connection, organisation=organisation, after=after, limit=size)
-        is_end = len(rows) < size
-        found = _part(connection, caller, rows, after=after, limit=limit, is_end=is_end)
+        found, is_end = _look(connection, caller, after=after, limit=limit)
         return found, is_end and not is_all_sealed(connection, organisation=organisation)
 
     found, is_behind = await runtime.database.read(work, organisation=organisation)
     while is_behind:
-        await runtime.database.write(lambda c: seal(c, organisation=organisation), organisation=organisation)
+        await runtime.database.write(lambda c: seal(c, runtime, organisation=organisation), organisation=organisation)
         found, is_behind = await runtime.database.read(work, organisation=organisation)
     return found
 
@@ -108,9 +105,24 @@ async def _end(runtime: Runtime, *, organisation: UUID) -> int:
     for _ in range(BACKLOG):
         if is_end:
             break
-        await runtime.database.write(lambda c: seal(c, organisation=organisation), organisation=organisation)
+        await runtime.database.write(lambda c: seal(c, runtime, organisation=organisation), organisation=organisation)
         last, is_end = await runtime.database.read(work, organisation=organisation)
     return last
+
+
+def _look(connection: Connection, caller: Caller, *, after: int, limit: int) -> tuple[Changes, bool]:
+    """Go through events until there are enough; say whether the end of those with a number was reached.
+
+    Who is told of everybody needs few, unless others have only looked at data meanwhile.
+    """
+    found, is_end = Changes(items=(), next_after=after, more=False), False
+    for size in (limit, LOOKED_AT) if caller.is_unbound else (LOOKED_AT,):
+        rows = read_events(connection, organisation=caller.organisation, after=after, limit=size)
+        is_end = len(rows) < size
+        found = _part(connection, caller, rows, after=after, limit=limit, is_end=is_end)
+        if found.items or is_end:
+            break
+    return found, is_end
 
 
 def _part(

@@ -15,7 +15,7 @@ from app.access.caller import Caller
 from app.episodes.identify import lock_episodes
 from app.errors import NotFound, PreconditionFailed
 from app.progress.store import find_episode
-from app.storage.events import Event, append_events
+from app.storage.events import Event, append_events, sealed_in_subject
 from app.storage.runtime import Runtime
 from app.storage.tables import episodes
 from app.storage.types import AnyRow
@@ -66,8 +66,10 @@ async def set_schedule(
     expected_sessions: int | None,
     cadence_days: int | None,
     known: Collection[str] | None,
-) -> Schedule:
+) -> tuple[Schedule, bool]:
     """Set the schedule of an episode, if its state is one of those that the sender knows; None: whatever it is.
+
+    Returned with whether it was another one before.
 
     What is set already may be set again, whatever the sender knows: a retry must not fail. A key of the client's own
     does not decide how often the therapist looks for a form.
@@ -79,26 +81,28 @@ async def set_schedule(
         raise NotFound
     now, event_id = runtime.now(), runtime.new_id()
 
-    def work(connection: Connection) -> Schedule:
+    def work(connection: Connection) -> tuple[Schedule, bool]:
         rows = lock_episodes(connection, [client_id], organisation=caller.organisation)
         row = next((row for row in rows if row.episode_id == episode_id), None)
         if row is None or not caller.may_see(client_id=row.client_id, therapist_id=row.therapist_id):
             raise NotFound
         found = _schedule(row)
         if found == wanted:
-            return found
+            return found, False
         if known is not None and found.tag not in known:
             raise PreconditionFailed
         _write(connection, wanted, organisation=caller.organisation)
+        vault = runtime.vault.of(connection, organisation=caller.organisation)
         event = Event(
             event_id=event_id,
             kind="episode.scheduled",
             application_id=caller.application,
-            subject={"client_id": str(client_id), "episode_id": str(episode_id)},
+            subject={"client_id": str(client_id), "episode_id": str(episode_id)}
+            | sealed_in_subject(vault, event_id, acting=caller.acting),
             recorded_at=now,
         )
         append_events(connection, [event], organisation=caller.organisation)
-        return wanted
+        return wanted, True
 
     return await runtime.database.write(work, organisation=caller.organisation)
 

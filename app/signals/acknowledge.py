@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.errors import KeyReused, NotFound
-from app.signals.life import Acknowledgement, Reason
+from app.signals.life import Acknowledgement, Reason, acting_place
 from app.signals.read import acknowledgement_of
 from app.signals.store import find_acknowledgement, find_signal, insert_acknowledgement, mark_acknowledged
-from app.storage.events import Event, append_events
+from app.storage.events import Event, append_events, sealed_in_subject
 from app.storage.runtime import Runtime
+from app.storage.vault import OrganisationVault
 from app.submissions.prepare import key_digest
 
 ROUTE: Final = "acknowledgements"
@@ -55,11 +56,12 @@ class _Attempt:
         signal = find_signal(self.connection, organisation=organisation, client_id=client_id, signal_id=signal_id)
         if signal is None or not self._may(signal.client_id, signal.therapist_id):
             raise NotFound
-        before = find_acknowledgement(self.connection, key, organisation=organisation)
-        if before is not None:
-            if (before.signal_id, before.acting, before.reason) != (signal_id, acting, reason):
+        row = find_acknowledgement(self.connection, key, organisation=organisation)
+        if row is not None:
+            before = acknowledgement_of(row, self._vault)
+            if (row.signal_id, before.acting, before.reason) != (signal_id, acting, reason):
                 raise KeyReused
-            return Acknowledged(acknowledgement=acknowledgement_of(before), replayed=True)
+            return Acknowledged(acknowledgement=before, replayed=True)
         made = Acknowledgement(
             acknowledgement_id=self.runtime.new_id(),
             application_id=self.caller.application,
@@ -67,7 +69,10 @@ class _Attempt:
             reason=reason,
             acknowledged_at=self.runtime.now(),
         )
-        insert_acknowledgement(self.connection, made, organisation=organisation, signal_id=signal_id, key=key)
+        sealed = self._vault.seal(acting, acting_place(made.acknowledgement_id))
+        insert_acknowledgement(
+            self.connection, made, organisation=organisation, signal_id=signal_id, sealed_acting=sealed, key=key
+        )
         mark_acknowledged(
             self.connection,
             signal_id,
@@ -78,15 +83,22 @@ class _Attempt:
         self._log(made, client_id=client_id, episode_id=signal.episode_id, signal_id=signal_id)
         return Acknowledged(acknowledgement=made, replayed=False)
 
+    @property
+    def _vault(self) -> OrganisationVault:
+        return self.runtime.vault.of(self.connection, organisation=self.caller.organisation)
+
     def _may(self, client_id: UUID, therapist_id: UUID) -> bool:
         return self.caller.sees_the_stage and self.caller.may_see(client_id=client_id, therapist_id=therapist_id)
 
     def _log(self, made: Acknowledgement, *, client_id: UUID, episode_id: UUID, signal_id: UUID) -> None:
+        event_id = self.runtime.new_id()
+        acting = self.caller.acting or made.acting
         event = Event(
-            event_id=self.runtime.new_id(),
+            event_id=event_id,
             kind="signal.acknowledged",
             application_id=made.application_id,
-            subject={"client_id": str(client_id), "episode_id": str(episode_id), "signal_id": str(signal_id)},
+            subject={"client_id": str(client_id), "episode_id": str(episode_id), "signal_id": str(signal_id)}
+            | sealed_in_subject(self._vault, event_id, acting=acting),
             recorded_at=made.acknowledged_at,
         )
         append_events(self.connection, [event], organisation=self.caller.organisation)

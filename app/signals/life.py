@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from app.change.signal import Signal, State
+from app.storage.sealed import Place
 
 Standing = State | Literal["acknowledged"]
 Reason = Literal["talked_about_it", "known_cause", "false_alarm", "will_watch", "other"]
@@ -50,3 +51,8 @@ class LivingSignal:
     def standing(self) -> Standing:
         """Where it stands: open ones that somebody looked at are acknowledged."""
         return "acknowledged" if self.signal.is_open and self.is_seen else self.signal.state
+
+
+def acting_place(acknowledgement_id: UUID) -> Place:
+    """Say where the person behind an acknowledgement is kept."""
+    return Place(table="acknowledgements", column="sealed_acting", row=acknowledgement_id)

@@ -11,10 +11,11 @@ from app.access.caller import Caller
 from app.episodes.signals import read_signal_changes, read_signals, signal_of
 from app.errors import NotFound
 from app.progress.store import find_episode
-from app.signals.life import Acknowledgement, LivingSignal, Turn
+from app.signals.life import Acknowledgement, LivingSignal, Turn, acting_place
 from app.signals.store import read_acknowledgements
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
+from app.storage.vault import OrganisationVault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +39,15 @@ async def signals(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_
 
     def work(connection: Connection) -> tuple[LivingSignal, ...]:
         rows = read_signals(connection, organisation=organisation, episode_id=episode.episode_id)
-        return living(connection, rows, organisation=organisation)
+        return living(connection, rows, runtime.vault.of(connection, organisation=organisation))
 
     found = await runtime.database.read(work, organisation=organisation)
     return EpisodeSignals(client_id=client_id, episode_id=episode.episode_id, signals=found)
 
 
-def living(connection: Connection, rows: list[AnyRow], *, organisation: UUID) -> tuple[LivingSignal, ...]:
+def living(connection: Connection, rows: list[AnyRow], vault: OrganisationVault) -> tuple[LivingSignal, ...]:
     """Put their acknowledgements and their history to some signals."""
+    organisation = vault.organisation
     ids = [row.signal_id for row in rows]
     seen = read_acknowledgements(connection, ids, organisation=organisation)
     turns = read_signal_changes(connection, ids, organisation=organisation)
@@ -55,19 +57,20 @@ def living(connection: Connection, rows: list[AnyRow], *, organisation: UUID) ->
             instrument=row.instrument,
             rater=row.rater,
             is_seen=row.acknowledged_at is not None,
-            acknowledgements=tuple(acknowledgement_of(one) for one in seen[row.signal_id]),
+            acknowledgements=tuple(acknowledgement_of(one, vault) for one in seen[row.signal_id]),
             history=tuple(_turn(one) for one in turns[row.signal_id]),
         )
         for row in rows
     )
 
 
-def acknowledgement_of(row: AnyRow) -> Acknowledgement:
-    """Read an acknowledgement from its row."""
+def acknowledgement_of(row: AnyRow, vault: OrganisationVault) -> Acknowledgement:
+    """Read an acknowledgement from its row; of those made before persons were sealed, `acting` is plain."""
+    sealed = row.sealed_acting
     return Acknowledgement(
         acknowledgement_id=row.acknowledgement_id,
         application_id=row.application_id,
-        acting=row.acting,
+        acting=row.acting if sealed is None else vault.open(sealed, acting_place(row.acknowledgement_id)),
         reason=row.reason,
         acknowledged_at=row.acknowledged_at,
     )

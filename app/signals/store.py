@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -68,9 +68,15 @@ def find_acknowledgement(connection: Connection, key: bytes, *, organisation: UU
 
 
 def insert_acknowledgement(
-    connection: Connection, made: Acknowledgement, *, organisation: UUID, signal_id: UUID, key: bytes
+    connection: Connection,
+    made: Acknowledgement,
+    *,
+    organisation: UUID,
+    signal_id: UUID,
+    sealed_acting: bytes,
+    key: bytes,
 ) -> None:
-    """Keep an acknowledgement."""
+    """Keep an acknowledgement, its person sealed."""
     connection.execute(
         insert(acknowledgements),
         {
@@ -78,7 +84,7 @@ def insert_acknowledgement(
             "signal_id": signal_id,
             "acknowledgement_id": made.acknowledgement_id,
             "application_id": made.application_id,
-            "acting": made.acting,
+            "sealed_acting": sealed_acting,
             "reason": made.reason,
             "acknowledged_at": made.acknowledged_at,
             "key": key,
@@ -99,3 +105,41 @@ def mark_acknowledged(
         )
         .values(acknowledged_at=func.coalesce(signals.c.acknowledged_at, at))
     )
+
+
+_PLAIN = (
+    select(acknowledgements.c.signal_id, acknowledgements.c.acknowledgement_id, acknowledgements.c.acting)
+    .where(acknowledgements.c.organisation_id == bindparam("organisation"), acknowledgements.c.acting.is_not(None))
+    .limit(500)
+)
+_SEAL = (
+    update(acknowledgements)
+    .where(
+        acknowledgements.c.organisation_id == bindparam("of_organisation"),
+        acknowledgements.c.signal_id == bindparam("of_signal"),
+        acknowledgements.c.acknowledgement_id == bindparam("of_acknowledgement"),
+    )
+    .values(acting=None, sealed_acting=bindparam("sealed"))
+)
+
+
+def has_plain(connection: Connection, *, organisation: UUID) -> bool:
+    """Say whether the person of an acknowledgement is still plain."""
+    return connection.execute(_PLAIN, {"organisation": organisation}).first() is not None
+
+
+def seal_some(connection: Connection, seal: Callable[[UUID, str], bytes], *, organisation: UUID) -> int:
+    """Seal the persons of some acknowledgements that are still plain; return how many they were."""
+    rows = connection.execute(_PLAIN, {"organisation": organisation}).all()
+    if rows:
+        sealed = [
+            {
+                "of_organisation": organisation,
+                "of_signal": row.signal_id,
+                "of_acknowledgement": row.acknowledgement_id,
+                "sealed": seal(row.acknowledgement_id, row.acting),
+            }
+            for row in rows
+        ]
+        connection.execute(_SEAL, sealed)
+    return len(rows)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, insert
 
+from app.storage.sealed import Place
 from app.storage.tables import events
+from app.storage.vault import OrganisationVault
 
 Kind = Literal[
     "organisation.created",
@@ -49,7 +52,13 @@ Kind = Literal[
     "safety_check.escalated",
     "safety_check.closed",
     "safety_check.deleted",
+    "access.read",
+    "access.denied",
+    "access.break_glass",
+    "audit.exported",
 ]
+#: What of a subject is sealed with the organisation's key, written in base64.
+SEALED: Final = frozenset({"acting", "reason"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +90,17 @@ def event_row(event: Event, *, organisation: UUID) -> dict[str, Any]:
         "sequence": None,
         "chain": None,
     }
+
+
+def sealed_in_subject(vault: OrganisationVault, event_id: UUID, **texts: str | None) -> dict[str, str]:
+    """Seal the person behind an event and the reason given, those that are there, for its subject."""
+    return {
+        name: b64encode(vault.seal(text, place_in_subject(name, event_id))).decode()
+        for name, text in texts.items()
+        if text is not None
+    }
+
+
+def place_in_subject(name: str, event_id: UUID) -> Place:
+    """Say where a sealed part of a subject is kept."""
+    return Place(table="events", column=name, row=event_id)

@@ -20,7 +20,7 @@ from app.storage.master import MasterKeys
 
 _BYTES = 32
 _encode = json.JSONEncoder().encode
-_NAMES = ("api-key-pepper", "reference-key", "content-key")
+_NAMES = ("api-key-pepper", "reference-key", "content-key", "audit-key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +33,12 @@ class Keyed:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class KeyRing:
-    """Three secrets of 32 bytes: for API keys, for references, and for comparing content."""
+    """Four secrets of 32 bytes: for API keys, for references, for comparing content, and for the chain of the log."""
 
     pepper: bytes
     reference_key: bytes
     content_key: bytes
+    audit_key: bytes
 
     def reference(
         self, kind: Literal["client", "therapist", "episode", "source"], *parts: str, organisation: UUID
@@ -53,6 +54,10 @@ class KeyRing:
     ) -> bytes:
         """Digest content for comparison; keyed, since twelve answers of five are guessed in seconds."""
         return _digest(self.content_key, kind, text, organisation=organisation)
+
+    def chain(self, kind: Literal["link", "head"], before: bytes, text: bytes, *, organisation: UUID) -> bytes:
+        """Digest a part of the organisation's log together with what came before it, always 32 bytes."""
+        return hmac.digest(_own(self.audit_key, organisation=organisation), kind.encode() + before + text, "sha256")
 
     def api_key(self, secret: bytes, *, organisation: UUID, key_id: UUID) -> bytes:
         """Digest the secret part of an API key."""
@@ -75,8 +80,8 @@ def open_keyring(folder: Path, *, make: bool) -> KeyRing:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in _NAMES:
             _make_once(folder / name)
-    pepper, reference_key, content_key = (_read(folder / name) for name in _NAMES)
-    return KeyRing(pepper=pepper, reference_key=reference_key, content_key=content_key)
+    pepper, reference_key, content_key, audit_key = (_read(folder / name) for name in _NAMES)
+    return KeyRing(pepper=pepper, reference_key=reference_key, content_key=content_key, audit_key=audit_key)
 
 
 def _digest(key: bytes, *parts: str, organisation: UUID) -> bytes:

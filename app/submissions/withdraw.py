@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from app.access.caller import Caller
 from app.episodes.signals import write_signals
 from app.errors import KeyReused, NotCurrent, NotFound
-from app.storage.events import Event, Kind, event_row
+from app.storage.events import Event, Kind, event_row, sealed_in_subject
 from app.storage.rows import write_rows
 from app.storage.runtime import Runtime
 from app.storage.tables import events, idempotency_keys, withdrawals
@@ -30,12 +30,16 @@ ROUTE: Final = "withdrawals"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn:
-    """A form that counts no longer: since now, or since an earlier request (`created` is False)."""
+    """A form that counts no longer: since now (`is_new`), or since an earlier request.
+
+    `created` says whether the request with this key was the one that withdrew it.
+    """
 
     submission_id: UUID
     withdrawal: Withdrawal
     created: bool
     replayed: bool
+    is_new: bool
 
 
 async def withdraw(
@@ -91,7 +95,13 @@ class _Withdrawal:
         )
         keep_count(self._connection, [episode.moved], organisation=self._organisation)
         created = bound.created if bound is not None else before is None
-        return Withdrawn(submission_id=submission_id, withdrawal=told, created=created, replayed=bound is not None)
+        return Withdrawn(
+            submission_id=submission_id,
+            withdrawal=told,
+            created=created,
+            replayed=bound is not None,
+            is_new=before is None,
+        )
 
     def _target(self, submission_id: UUID) -> StoredSubmission:
         found = store.load(self._connection, [submission_id], organisation=self._organisation)
@@ -135,20 +145,22 @@ class _Withdrawal:
         subject = episode.subject | {"submission_id": str(target.submission_id)}
         told_of = episode_events(episode, finished[target.episode_id])
         happened: list[tuple[Kind, dict[str, str]]] = [("submission.withdrawn", subject), *told_of]
-        rows[events] = [
-            event_row(
-                Event(
-                    event_id=self._runtime.new_id(),
-                    kind=kind,
-                    application_id=self._caller.application,
-                    subject=about,
-                    recorded_at=self._now,
-                ),
-                organisation=self._organisation,
-            )
-            for kind, about in happened
-        ]
+        rows[events] = [self._event_row(kind, about) for kind, about in happened]
         return told, finished
+
+    def _event_row(self, kind: Kind, about: dict[str, str]) -> dict[str, object]:
+        """Make the row of an event; who withdrew the form is sealed in it."""
+        event_id = self._runtime.new_id()
+        vault = self._runtime.vault.of(self._connection, organisation=self._organisation)
+        acting = self._caller.acting if kind == "submission.withdrawn" else None
+        event = Event(
+            event_id=event_id,
+            kind=kind,
+            application_id=self._caller.application,
+            subject=about | sealed_in_subject(vault, event_id, acting=acting),
+            recorded_at=self._now,
+        )
+        return event_row(event, organisation=self._organisation)
 
     def _key_row(self, key: bytes, fingerprint: bytes, submission_id: UUID, *, created: bool) -> dict[str, object]:
         return {

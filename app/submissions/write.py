@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table
 from app.change.norms import Norm
 from app.episodes.identify import Episode
 from app.episodes.signals import SignalNews, write_signals
-from app.storage.events import Event, Kind, event_row
+from app.storage.events import Event, Kind, event_row, sealed_in_subject
 from app.storage.key_tables import client_keys
 from app.storage.keyring import Keyed
 from app.storage.rows import write_rows
@@ -103,7 +103,7 @@ def write(connection: Connection, made: Made) -> dict[int, StoredSubmission]:
     causes = _causes(made)
     add_revisions(rows, finished, now=made.now, organisation=organisation, because_of=causes)
     _add_keys(rows, made)
-    rows[events] = [event_row(event, organisation=organisation) for event in _events(made, finished)]
+    rows[events] = [event_row(event, organisation=organisation) for event in _events(made, finished, vault)]
     changed = [one.row() for one in made.episodes if not one.is_new]
     rows[episodes] = [_new_episode(one, made, vault) for one in made.episodes if one.is_new]
     write_rows(connection, rows, changed_episodes=changed)
@@ -292,36 +292,41 @@ def _add_keys(rows: Rows, made: Made) -> None:
                 rows[sources].append(row)
 
 
-def _events(made: Made, finished: Mapping[UUID, Finished]) -> list[Event]:
-    """Say what happened, ids and kinds only: people and episodes first, then the forms, then what they changed."""
+def _events(made: Made, finished: Mapping[UUID, Finished], vault: OrganisationVault) -> list[Event]:
+    """Say what happened, ids and kinds only: people and episodes first, then the forms, then what they changed.
+
+    Who sent a form is sealed in that form's event.
+    """
     by_episode = {t.episode.episode.episode_id: t.form.caller.application for t in made.taken.values()}
     new_clients = {person: None for _, person in made.people.new_clients.values()}
-    happened: list[tuple[UUID, Kind, dict[str, str]]] = []
+    happened: list[tuple[UUID, Kind, dict[str, str], str | None]] = []
     for taken in made.taken.values():
         application, subject = taken.form.caller.application, taken.episode.subject
         if taken.client_id in new_clients:
             del new_clients[taken.client_id]
-            happened.append((application, "client.created", {"client_id": str(taken.client_id)}))
+            happened.append((application, "client.created", {"client_id": str(taken.client_id)}, None))
         corrects = taken.form.entry.corrects
         about = subject | {"submission_id": str(taken.form.submission_id)}
+        acting = taken.form.caller.acting
         happened.append(
-            (application, "submission.recorded", about)
+            (application, "submission.recorded", about, acting)
             if corrects is None
-            else (application, "submission.corrected", about | {"supersedes": str(corrects)})
+            else (application, "submission.corrected", about | {"supersedes": str(corrects)}, acting)
         )
     for one in made.episodes:
         application = by_episode[one.episode.episode_id]
         told = episode_events(one, finished[one.episode.episode_id])
-        happened += [(application, kind, about) for kind, about in told]
+        happened += [(application, kind, about, None) for kind, about in told]
     return [
         Event(
-            event_id=made.runtime.new_id(),
+            event_id=event_id,
             kind=kind,
             application_id=application,
-            subject=subject,
+            subject=subject | sealed_in_subject(vault, event_id, acting=acting),
             recorded_at=made.now,
         )
-        for application, kind, subject in happened
+        for application, kind, subject, acting in happened
+        for event_id in (made.runtime.new_id(),)
     ]
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app.progress.caseload import Attention, Case, Wanted, caseload
 from app.progress.caseload_words import LANGUAGES, Code
+from app.web.audited import telling
 from app.web.auth import CaseloadReader
 from app.web.instruments import LANGUAGE
 from app.web.language import preferred_language
@@ -118,6 +119,9 @@ async def get_caseload(  # noqa: PLR0917 - FastAPI passes by name
 ) -> Response:
     """Read one page."""
     found = await caseload(service, caller, therapist_id=therapist_id, state=state, limit=limit, cursor=cursor)
+    told = telling(request)
+    told.is_list = True
+    told.about(*(one.client_id for one in found.cases))
     header = ",".join(request.headers.getlist("accept-language"))
     language = preferred_language(header, LANGUAGES) or LANGUAGES[0]
     items = [_out(one, language) for one in found.cases]

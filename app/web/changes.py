@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from app.progress.changes import Change, Told, changes
+from app.web.audited import telling
 from app.web.auth import ScoresReader
 from app.web.lists import Limit, Whole
 from app.web.openapi import problems
@@ -83,9 +84,14 @@ class ChangesOut(Out):
     ),
     responses=problems(400, 401, 403, 409, 503),
 )
-async def get_changes(caller: ScoresReader, service: Service, after: After = None, limit: Limit = 50) -> Response:
+async def get_changes(
+    request: Request, caller: ScoresReader, service: Service, after: After = None, limit: Limit = 50
+) -> Response:
     """Read a part of the feed."""
     found = await changes(service, caller, after=after, limit=limit)
+    told = telling(request)
+    told.is_list = True
+    told.about(*(one.client_id for one in found.items))
     items = [_out(one) for one in found.items]
     return answer(ChangesOut(items=items, next_after=found.next_after, more=found.more))
 

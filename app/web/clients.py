@@ -15,6 +15,7 @@ from app.progress.look_up import look_up
 from app.progress.progress import progress
 from app.progress.stage import stage
 from app.progress.trajectory import trajectory
+from app.web.audited import telling
 from app.web.auth import ScoresReader
 from app.web.clients_wire import (
     ClientOut,
@@ -53,11 +54,13 @@ Fields = Annotated[
     description="From what you call a client to the opaque `client_id` that every URL uses.",
     responses=problems(400, 401, 403, 404, 413, 415, 422, 503),
 )
-async def post_lookup(caller: ScoresReader, service: Service, sent: LookupIn) -> Response:
+async def post_lookup(request: Request, caller: ScoresReader, service: Service, sent: LookupIn) -> Response:
     """Look a client up."""
     ref = sent.ref
     system, value = (ref.system, ref.value) if isinstance(ref, ReferenceIn) else (None, ref)
-    return answer(ClientOut(client_id=await look_up(service, caller, system=system, value=value)))
+    client_id = await look_up(service, caller, system=system, value=value)
+    telling(request).about(client_id)
+    return answer(ClientOut(client_id=client_id))
 
 
 @router.get(

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.instruments.model import pointer_part
+from app.web.audited import audited
 from app.web.body import check_media_type, parse_json
 from app.web.problems import WebProblem
 
@@ -46,12 +47,13 @@ class StrictRoute(APIRoute):
         """Answer a request that has the method; the framework refuses any other.
 
         Its own way goes through stacks for dependencies that end after the answer, which no operation of ours has, and
-        a second handler of errors beside the application's.
+        a second handler of errors beside the application's. What it tells about a client is written down first.
         """
         if scope["method"] not in (self.methods or ()):
             await super().handle(scope, receive, send)
             return
-        response = await self._strict(Request(scope, receive, send))
+        request = Request(scope, receive, send)
+        response = await audited(request, self.name, self._strict)
         await response(scope, receive, send)
 
     @cached_property

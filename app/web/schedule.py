@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from app.progress.schedule import Schedule, read_schedule, set_schedule
+from app.web.audited import telling
 from app.web.auth import ScoresReader, SubmissionsWriter
 from app.web.openapi import problems
 from app.web.problems import WebProblem
@@ -85,6 +86,7 @@ async def get_schedule(
     responses=problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503),
 )
 async def put_schedule(  # noqa: PLR0917 - FastAPI passes by name
+    request: Request,
     caller: SubmissionsWriter,
     service: Service,
     client_id: UUID,
@@ -98,7 +100,7 @@ async def put_schedule(  # noqa: PLR0917 - FastAPI passes by name
         raise WebProblem("precondition_required")
     if known != "*" and not _TAGS.fullmatch(known):
         raise WebProblem("invalid_parameter", parameter="If-Match")
-    made = await set_schedule(
+    made, is_new = await set_schedule(
         service,
         caller,
         client_id=client_id,
@@ -107,6 +109,7 @@ async def put_schedule(  # noqa: PLR0917 - FastAPI passes by name
         cadence_days=sent.cadence_days,
         known=None if known == "*" else {tag[1:-1] for tag in _tags(known) if not tag.startswith("W/")},
     )
+    telling(request).has_events = is_new
     return _told(made)
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.signals.acknowledge import acknowledge
 from app.signals.explain import explain
 from app.signals.read import signals
+from app.web.audited import telling
 from app.web.auth import ScoresReader, SignalsWriter
 from app.web.clients import EpisodeId
 from app.web.keys import IdempotencyKey, checked_key
@@ -57,6 +58,7 @@ async def get_signals(
     responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 async def post_acknowledgement(  # noqa: PLR0917 - FastAPI passes by name
+    request: Request,
     caller: SignalsWriter,
     service: Service,
     client_id: UUID,
@@ -74,6 +76,7 @@ async def post_acknowledgement(  # noqa: PLR0917 - FastAPI passes by name
         reason=sent.reason,
         key=checked_key(idempotency_key),
     )
+    telling(request).has_events = not found.replayed
     headers = {"Idempotent-Replayed": "true"} if found.replayed else {}
     return answer(acknowledgement_out(found.acknowledgement), status=201, headers=headers)
 

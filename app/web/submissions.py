@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,13 +12,15 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.access.caller import Caller
+from app.errors import NotFound, RaterNotAllowed
 from app.stages.advice import FALLBACK_LANGUAGE, shipped_advice
 from app.storage.runtime import Runtime
-from app.submissions.intake import Recorded
+from app.submissions.intake import Outcome, Recorded
 from app.submissions.prepare import Entry
 from app.submissions.read import read
 from app.submissions.record import record
 from app.submissions.withdraw import withdraw
+from app.web.audited import telling
 from app.web.auth import SubmissionsReader, SubmissionsWriter
 from app.web.batch_wire import BatchIn, BatchOut, item_out, sent_items
 from app.web.keys import IdempotencyKey, checked_key
@@ -124,6 +127,7 @@ async def post_batch(
     """Record many forms in one transaction."""
     entries, refused = sent_items(batch)
     outcomes = dict(zip(entries, await record(service, caller, list(entries.values())), strict=True))
+    _tell(request, list(outcomes.values()))
     view = None if _minimal(prefer) else _view(request, service, caller)
     trace_id = request.state.trace_id
     items = [item_out(index, {**outcomes, **refused}[index], view, trace_id) for index in range(len(batch.items))]
@@ -172,7 +176,8 @@ async def post_correction(  # noqa: PLR0917 - FastAPI passes by name
         **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
 )
-async def post_withdrawal(
+async def post_withdrawal(  # noqa: PLR0917 - FastAPI passes by name
+    request: Request,
     caller: SubmissionsWriter,
     service: Service,
     submission_id: UUID,
@@ -181,6 +186,7 @@ async def post_withdrawal(
 ) -> Response:
     """Withdraw one form."""
     found = await withdraw(service, caller, submission_id, reason=sent.reason, key=checked_key(idempotency_key))
+    telling(request).has_events = found.is_new
     headers = {"Idempotent-Replayed": "true"} if found.replayed else {}
     return answer(withdrawn_out(found), status=201 if found.created else 200, headers=headers)
 
@@ -197,7 +203,18 @@ async def get_submission(
 ) -> Response:
     """Read one form."""
     view = _view(request, service, caller)
-    return _told(stored_submission_out(await read(service, caller, submission_id), view), view)
+    found = await read(service, caller, submission_id)
+    telling(request).about(found.submission.client_id)
+    return _told(stored_submission_out(found, view), view)
+
+
+def _tell(request: Request, outcomes: Sequence[Outcome]) -> None:
+    """Say what is told beyond the events of the forms that are stored now: forms that were there, and refusals."""
+    told = telling(request)
+    there = [one for one in outcomes if isinstance(one, Recorded) and (one.replayed or not one.created)]
+    told.about(*(one.submission.client_id for one in there))
+    told.has_events = not there
+    told.refused = next((one.code for one in outcomes if isinstance(one, NotFound | RaterNotAllowed)), None)
 
 
 async def _recorded(request: Request, service: Runtime, caller: Caller, entry: Entry, prefer: str | None) -> Response:
@@ -205,6 +222,7 @@ async def _recorded(request: Request, service: Runtime, caller: Caller, entry: E
     outcome = (await record(service, caller, [entry]))[0]
     if not isinstance(outcome, Recorded):
         raise outcome
+    _tell(request, [outcome])
     headers = {"Location": f"/v1/submissions/{outcome.submission.submission_id}"}
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"

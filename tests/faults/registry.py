@@ -14,6 +14,7 @@ from tests.faults import (
     one_key,
     sealing,
     struck_writes,
+    tampering,
     wall,
 )
 from tests.faults.counts import Counts
@@ -114,6 +115,14 @@ HARNESSES: tuple[Harness, ...] = (
         short=120,
         round=500,
         long={"cycles": 50_000},
+    ),
+    Harness(
+        name="tampering",
+        says="entries of the log flipped, deleted, reordered, cut off, added, by who may write to the tables",
+        run=tampering.run,
+        short=1_000,
+        round=5_000,
+        long={"cycles": 100_000},
     ),
 )
 BY_NAME = {one.name: one for one in HARNESSES}

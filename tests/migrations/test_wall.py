@@ -138,7 +138,7 @@ def test_the_wall_comes_down_and_goes_up_while_another_database_stands(postgres_
 REWRITTEN = {
     "deleted": "DELETE FROM events WHERE organisation_id = :organisation",
     "rewritten": "UPDATE events SET kind = 'x' WHERE organisation_id = :organisation",
-    "numbered again": "UPDATE events SET sequence = sequence + 1000 WHERE organisation_id = :organisation",
+    "numbered again": "UPDATE events SET sequence = -sequence WHERE organisation_id = :organisation AND sequence > 0",
 }
 
 

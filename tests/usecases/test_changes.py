@@ -283,4 +283,4 @@ def test_another_organisation_has_numbers_of_its_own(clinic: Clinic) -> None:
 def test_sealing_nothing_is_harmless(clinic: Clinic) -> None:
     """An organisation whose events all have a number."""
     read(clinic, after=0)
-    assert clinic.service.write(partial(seal, organisation=clinic.organisation)) == 0
+    assert clinic.service.write(lambda c: seal(c, clinic.service.runtime, organisation=clinic.organisation)) == 0

@@ -49,10 +49,11 @@ class DemoService:
 @contextmanager
 def demo_service(folder: Path) -> Iterator[DemoService]:
     """Serve a fresh database in the folder, with one key made for it, and stop the process in the end."""
-    from app.storage.keyring import open_keyring
+    from app.storage.keyring import open_keyring, open_masters
 
     database_url, secrets = f"sqlite:///{folder / 'alliance.db'}", folder / "secrets"
     open_keyring(secrets, make=True)
+    open_masters(secrets, make=True)
     # Of the settings around us none counts: not a production database, not the secrets of one.
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("ALLIANCE_")}
     environment |= {"ALLIANCE_DATABASE_URL": database_url, "ALLIANCE_SECRETS_DIR": str(secrets)}

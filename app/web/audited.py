@@ -1,0 +1,123 @@
+"""Every answer about a client is written down before it leaves; this is the one place where that happens.
+
+An operation is about clients unless it stands in `ABOUT_NOBODY`. What it changed is told by the events of its own
+transaction; everything else that it tells, and every refusal, gets an entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.access.caller import Caller
+from app.audit.log import Access, AccessKind, log
+from app.audit.seal_all import Sealer
+from app.errors import AllianceError
+from app.web.problem_table import PROBLEMS
+from app.web.problems import WebProblem, members
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+#: Operations whose answers hold nothing of a client.
+ABOUT_NOBODY: Final = frozenset(
+    {"get_instruments", "get_instrument", "get_version", "post_score", "get_psychometrics", "get_safety_form"}
+)
+#: Operations that write events of their own whenever they tell something, whether they change anything or not.
+TELL_THEMSELVES: Final = frozenset(
+    {"post_safety_check", "get_safety_check", "post_safety_acknowledgement", "post_safety_closing"}
+)
+#: Ids in paths that an entry may name: what was asked, whether it is there or not.
+_ASKED = ("client_id", "submission_id", "episode_id", "score_id", "signal_id")
+_REFUSED = frozenset({403, 404, 410})
+
+
+@dataclass(slots=True)
+class Telling:
+    """What an operation says of its answer: whom it is about, and whether events of its own tell it already."""
+
+    clients: dict[UUID, None] = field(default_factory=dict)
+    is_list: bool = False
+    has_events: bool = False
+    refused: str | None = None
+
+    def about(self, *client_ids: UUID) -> None:
+        """Say whom the answer is about."""
+        self.clients.update(dict.fromkeys(client_ids))
+
+
+def telling(request: Request) -> Telling:
+    """Return what the operation says of its answer so far."""
+    found: Telling = request.state.telling
+    return found
+
+
+async def audited(request: Request, operation: str, handler: Handler) -> Response:
+    """Run an operation, and write down what it told or refused before anybody hears of it."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None or operation in ABOUT_NOBODY:
+        return await handler(request)
+    request.state.telling = told = Telling(has_events=operation in TELL_THEMSELVES)
+    sealer: Sealer | None = getattr(request.app.state, "sealer", None)
+    if sealer is not None:
+        sealer.note(organisation=caller.organisation)
+    try:
+        response = await handler(request)
+    except Exception as error:
+        refusal = _refusal(error, request.state.trace_id)
+        if refusal is not None:
+            await _log(request, operation, "access.denied", refusal, told)
+        raise
+    if told.refused is not None:
+        await _log(request, operation, "access.denied", told.refused, told)
+    if not (told.has_events or (told.is_list and not told.clients)):
+        if "client_id" in request.path_params:
+            told.about(UUID(str(request.path_params["client_id"])))
+        outcome = "not_modified" if response.status_code == 304 else "told"
+        await _log(request, operation, "access.read", outcome, told)
+    return response
+
+
+async def _log(request: Request, operation: str, kind: AccessKind, outcome: str, told: Telling) -> None:
+    caller: Caller = request.state.caller
+    access = Access(
+        kind=kind,
+        application_id=caller.application,
+        operation=operation,
+        outcome=outcome,
+        client_ids=tuple(told.clients) if kind != "access.denied" else (),
+        asked=tuple(_asked(request, skipped={"client_id"} if kind != "access.denied" else set())),
+        acting=caller.acting,
+    )
+    await log(request.app.state.runtime, access, organisation=caller.organisation)
+
+
+def _asked(request: Request, *, skipped: set[str]) -> list[tuple[str, UUID]]:
+    """List the ids that the path names; what is no UUID is not repeated."""
+    found = []
+    for name in _ASKED:
+        try:
+            found.append((name, UUID(str(request.path_params[name]))))
+        except (KeyError, ValueError):
+            continue
+    return [(name, asked) for name, asked in found if name not in skipped]
+
+
+def _refusal(error: Exception, trace_id: str) -> str | None:
+    """Name the refusal that an error is answered with; None where it is another kind of answer."""
+    code = None
+    if isinstance(error, AllianceError):
+        code = str(members(error, trace_id)["code"])
+    elif isinstance(error, WebProblem):
+        code = error.code
+    elif isinstance(error, RequestValidationError):
+        code = "not_found" if any(one["loc"][0] == "path" for one in error.errors()) else None
+    elif isinstance(error, HTTPException):
+        return "not_found" if error.status_code == 404 else None
+    return code if code in PROBLEMS and PROBLEMS[code].status in _REFUSED else None

@@ -1,0 +1,122 @@
+"""`alliance audit`: the log proven, taken out, and its end kept elsewhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from app.storage.runtime import Runtime
+from app.storage.tables import acknowledgements, events
+from tests.cli.conftest import Shell, plain
+from tests.faults.tampering import unguarded
+
+
+@pytest.fixture
+def org(shell: Shell) -> str:
+    """An organisation with some entries."""
+    organisation = shell.organisation()
+    shell.data("teams", "create", "North", "--org", organisation)
+    return organisation
+
+
+def change(shell: Shell, **values: Any) -> None:
+    """Change the first entry, as somebody who may write to the tables."""
+
+    async def work(runtime: Runtime) -> None:
+        def both(connection: Connection) -> None:
+            first = connection.execute(select(events).where(events.c.sequence == 1)).one()
+            with unguarded(connection):
+                connection.execute(update(events).where(events.c.event_id == first.event_id).values(**values))
+
+        await runtime.database.write(both, organisation=None)
+
+    shell.ask(work)
+
+
+def test_a_log_is_sealed_and_proven(shell: Shell, org: str) -> None:
+    """Of one organisation and of all; what is not sealed yet is said."""
+    (before,) = shell.data("audit", "verify", "--org", org)
+    assert (before["intact"], before["entries"], before["not_sealed"]) == (True, 0, 2)
+    assert shell.data("audit", "seal") == [{"organisation_id": org, "sealed": 2}]
+    assert shell.data("audit", "verify") == [
+        {
+            "organisation_id": org,
+            "intact": True,
+            "entries": 2,
+            "last": 2,
+            "begins_at": 1,
+            "without_link": 0,
+            "not_sealed": 0,
+            "fault": None,
+            "broken_at": None,
+        }
+    ]
+    assert "intact" in plain(shell.run("audit", "verify").out)
+
+
+def test_a_changed_entry_ends_with_1_and_is_named(shell: Shell, org: str) -> None:
+    """For people in words, for programs by its number."""
+    shell.data("audit", "seal", "--org", org)
+    change(shell, kind="team.created")
+    done = shell.run("audit", "verify")
+    assert done.code == 1
+    assert "entry 1 is not as it was written" in plain(done.out)
+    done = shell.run("audit", "verify", "--json")
+    assert (done.code, [(one["fault"], one["broken_at"]) for one in json.loads(done.out)]) == (1, [("altered", 1)])
+
+
+def test_a_head_is_kept_and_held_against(shell: Shell, org: str) -> None:
+    """What `head` prints is what `verify --head` reads; another log's head is found out."""
+    (kept,) = shell.data("audit", "head", "--org", org)
+    assert (kept["organisation_id"], kept["sequence"], len(kept["chain"])) == (org, 2, 64)
+    path = shell.folder / "head.json"
+    path.write_text(json.dumps([kept]))
+    assert shell.data("audit", "verify", "--head", str(path))[0]["intact"] is True
+    path.write_text(json.dumps([kept | {"sequence": 9}]))
+    assert shell.run("audit", "verify", "--head", str(path)).code == 1
+    path.write_text('{"sequence": 2}')
+    assert "is not what" in shell.refused("audit", "verify", "--head", str(path))
+
+
+def test_a_log_is_taken_out_line_by_line(shell: Shell, org: str) -> None:
+    """Each line is JSON; who opens persons must say who they are, and stands in the last line."""
+    lines = [json.loads(line) for line in shell.run("audit", "export", "--org", org).out.splitlines()]
+    assert [one["kind"] for one in lines] == ["organisation.created", "team.created", "audit.exported"]
+    assert "add --acting" in shell.refused("audit", "export", "--org", org, "--open-acting")
+    opened = shell.run("audit", "export", "--org", org, "--open-acting", "--acting", "auditor-1", "--after", "3")
+    (last,) = [json.loads(line) for line in opened.out.splitlines()]
+    assert (last["sequence"], last["subject"]["acting"]) == (4, "auditor-1")
+
+
+def test_migrate_seals_persons_who_are_plain(shell: Shell, org: str) -> None:
+    """An acknowledgement of an older release has its person in the clear until the next `alliance migrate`."""
+
+    async def plant(runtime: Runtime) -> None:
+        row = {
+            "organisation_id": org,
+            "acknowledgement_id": runtime.new_id(),
+            "signal_id": runtime.new_id(),
+            "application_id": runtime.new_id(),
+            "acting": "th-7",
+            "reason": "other",
+            "acknowledged_at": runtime.now(),
+            "key": bytes(32),
+        }
+        from uuid import UUID
+
+        await runtime.database.write(
+            lambda c: c.execute(acknowledgements.insert().values(**row | {"organisation_id": UUID(org)})),
+            organisation=UUID(org),
+        )
+
+    async def persons(runtime: Runtime) -> list[tuple[str | None, bool]]:
+        rows = await runtime.database.read(lambda c: c.execute(select(acknowledgements)).all(), organisation=None)
+        return [(row.acting, row.sealed_acting is not None) for row in rows]
+
+    shell.ask(plant)
+    assert shell.ask(persons) == [("th-7", False)]
+    assert shell.run("migrate").code == 0
+    assert shell.ask(persons) == [(None, True)]

@@ -1,0 +1,68 @@
+"""What the proof of the log must catch, and faults planted into the proof itself."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import msgspec
+import pytest
+
+from app.storage import chain
+from tests.faults import tampering
+from tests.faults.ground import Ground
+from tests.harness import Clinic, form
+
+
+@pytest.fixture
+def looked_at(clinic: Clinic) -> Clinic:
+    """An organisation with a log of some entries, all sealed."""
+    for session in range(1, 5):
+        made = clinic.recorded(form(session_number=session))
+        clinic.get(f"/v1/clients/{made['client_id']}/progress")
+    clinic.get("/v1/changes?after=0")
+    return clinic
+
+
+def test_every_kind_of_tampering_is_found_and_nothing_of_it_stays(looked_at: Clinic) -> None:
+    """Sixty probes, ten of each kind: all found, and the log is whole afterwards."""
+    numbers = partial(tampering.sequences, organisation=looked_at.organisation)
+    before = looked_at.service.read(numbers)
+    counts = tampering.probed(looked_at, seed=20261124, probes=60)
+    assert (counts.wrong, counts.says) == (0, [])
+    assert counts.told == dict.fromkeys(tampering.KINDS, 10)
+    assert looked_at.service.read(numbers) == before
+
+
+@pytest.mark.parametrize("skipped", [1, 2, 3, 4])
+def test_a_proof_that_skips_a_field_is_caught(clinic: Clinic, monkeypatch: pytest.MonkeyPatch, skipped: int) -> None:
+    """Planted: kind, application, subject or time is no part of the link; then flips of it pass, and are counted."""
+    real = chain.spelled
+
+    def less(row: Any, sequence: int) -> bytes:
+        parts: list[Any] = msgspec.json.decode(real(row, sequence))
+        return msgspec.json.encode([part for place, part in enumerate(parts) if place != skipped])
+
+    monkeypatch.setattr(chain, "spelled", less)
+    clinic.recorded(form())
+    clinic.get("/v1/changes?after=0")
+    counts = tampering.probed(clinic, seed=1, probes=240)
+    assert counts.wrong > 0
+    assert all(one.startswith("not detected: flipped") for one in counts.says), counts.says
+
+
+def test_a_proof_that_forgets_the_end_is_caught(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the end is the last link itself, which can be read off the entries; then a log that was cut passes."""
+    for module in ("app.storage.seal", "app.audit.verify"):
+        monkeypatch.setattr(f"{module}.end", lambda _keys, last, **_: last)
+    clinic.recorded(form())
+    clinic.get("/v1/changes?after=0")
+    counts = tampering.probed(clinic, seed=1, probes=120)
+    assert any("cut_off" in one for one in counts.says), counts.says
+
+
+def test_the_harness_runs_on_a_ground_of_its_own(ground: Ground) -> None:
+    """As `make soak` runs it."""
+    counts = tampering.run(ground, seed=2, cycles=12)
+    assert (counts.cycles, counts.wrong) == (12, 0)
+    assert counts.rows == 29
