@@ -371,3 +371,13 @@ def test_what_is_sealed_is_as_long_for_a_word_as_for_none(clinic: Clinic) -> Non
     query = select(safety_checks.c.sealed).where(safety_checks.c.organisation_id == clinic.organisation)
     sealed = clinic.service.read(lambda c: c.execute(query).scalars().all())
     assert len({len(one) for one in sealed}) == 1
+
+
+@pytest.mark.parametrize("person", [b"m\xc3\xbcller", b"x" * 101, b" ", b"a\tb", b"\xd7\xf8"])
+def test_a_person_who_can_not_be_named_is_refused(clinic: Clinic, person: bytes) -> None:
+    """400 with the header's name, for every operation; whoever is named so is nobody's recipient."""
+    reader = offering(clinic)
+    sent = [(b"Authorization", f"Bearer {reader.api_key}".encode()), (b"Acting-User", person)]
+    answer = clinic.service.request("GET", "/v1/safeguarding", headers=sent)
+    refused(answer, 400, "invalid_parameter")
+    assert problem(answer)["parameter"] == "Acting-User"

@@ -29,13 +29,16 @@ BEYOND_SCHEMAS = frozenset(
 
 
 def steered(body: Any) -> Any:
-    """Turn every form in a body into one that trq-s takes; what is drawn decides where it says so and how much."""
+    """Turn every form in a body into one that trq-s takes; what is drawn decides where it says so and how much.
+
+    A safety check has answers of its own, which its schema says whole.
+    """
     if isinstance(body, list):
         return [steered(part) for part in body]
     if not isinstance(body, Mapping):
         return body
     form = {name: steered(part) for name, part in body.items()}
-    if not isinstance(body.get("answers"), Mapping):
+    if not isinstance(body.get("answers"), Mapping) or body.get("form") == "safety-1":
         return form
     drawn = [part for part in body["answers"].values() if isinstance(part, int)]
     form["answers"] = {
@@ -70,6 +73,8 @@ def unexplained(problem: Mapping[str, Any], body: Any) -> set[str]:
         for one in problem["errors"]
         if not (one["code"] == "out_of_range" and "/answers/" in one["pointer"])
     }
+    if isinstance(body, Mapping) and body.get("form") == "safety-1" and body.get("client_ref") is None:
+        codes -= {"required"}  # which client it is, only a key that is bound to one need not say
     if not problem["errors"]:
         codes = {problem["code"]}
     # To JSON Schema 4.0 is an integer. To us it is not: an answer is never guessed from a number of another kind.
