@@ -6,11 +6,12 @@ AllianceError
 │   ├── KeyReused, KeyRepeated, KeyInProgress, SourceConflict
 │   ├── SessionAlreadyRated, NotCurrent, LaterEpisodeOpen, EpisodeTherapistMismatch
 │   ├── InstrumentNotEnabled, InstrumentKeyNotAvailable
-│   └── SafeguardingNotConfigured, SafetyCheckClosed
+│   └── SafeguardingNotConfigured, SafetyCheckClosed, LegalHold
 ├── AlreadyExists            the id that the sender made is bound to other content
 ├── PreconditionFailed       what is to be changed is not as the sender knows it
 ├── InvalidParameter         a parameter that only the use case can judge
 ├── NotFound                 absent, malformed or another organisation's, alike
+│   └── ErasedMeanwhile      the client was erased by somebody else while this was under way
 ├── Unauthenticated, Forbidden, RaterNotAllowed, ActingRequired, NotARecipient
 ├── ClientErased             a late repeat of what was said about somebody who was erased since
 ├── GrantRefused             a token is not given out
@@ -177,10 +178,20 @@ class SafetyCheckClosed(Conflict):
     code = "safety_check_closed"
 
 
+class LegalHold(Conflict):
+    """A legal hold stands: nothing of the client may be erased."""
+
+    code = "legal_hold"
+
+
 class NotFound(AllianceError):
     """Absent, malformed or another organisation's: the same answer."""
 
     code = "not_found"
+
+
+class ErasedMeanwhile(NotFound):
+    """The client was there when this began, and is not any more."""
 
 
 class Unauthenticated(AllianceError):

@@ -32,6 +32,7 @@ from app.web import (
     instruments,
     metrics,
     oauth,
+    people,
     psychometrics,
     safeguarding,
     schedule,
@@ -84,15 +85,20 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
     )
     app.state.runtime = service
     app.state.organisations = set()  # those whose applications have called: see watch
-    personal = (submissions, clients, schedule, signals, caseload, changes, safeguarding)
+    _add_routes(app, settings)
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign] # the documented way to extend the document
+    return app
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
+    """Add every operation, and the folders of the pages."""
+    personal = (submissions, clients, schedule, people, signals, caseload, changes, safeguarding)
     for resource in (*personal, psychometrics, instruments, oauth, health, documentation):
         app.include_router(resource.router)
     if settings.metrics_port is None:
         app.include_router(metrics.router)
     app.mount("/assets/swagger", documentation.SWAGGER)
     app.mount("/assets", documentation.ASSETS)
-    app.openapi = lambda: openapi(app)  # type: ignore[method-assign] # the documented way to extend the document
-    return app
 
 
 def _lifespan(service: Runtime) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

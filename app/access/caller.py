@@ -16,6 +16,7 @@ Scope = Literal[
     "scores:read",
     "caseload:read",
     "signals:write",
+    "clients:erase",
     "safeguarding:read",
     "admin",
 ]

@@ -14,6 +14,8 @@ from app.cli import (
     keys,
     norms,
     orgs,
+    people,
+    retention,
     safeguarding,
     score,
     serve,
@@ -39,6 +41,8 @@ app.add_typer(norms.app, name="norms")
 app.add_typer(keys.app, name="keys")
 app.add_typer(safeguarding.app, name="safeguarding")
 app.add_typer(audit.app, name="audit")
+app.add_typer(people.app, name="people")
+app.add_typer(retention.app, name="retention")
 app.command("score")(score.score)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

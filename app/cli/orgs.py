@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
-from app.cli.output import AsJson, print_json, print_table, run, say
+from app.cli.output import AsJson, fail, print_json, print_table, run, say
 
 app = typer.Typer(help="Organisations.", no_args_is_help=True)
 
@@ -29,6 +31,41 @@ def create(
         return
     print_table("Organisation", ("organisation_id", "name"), [(organisation, name)])
     say(f"Next: [bold]alliance apps create NAME --org {organisation} --scope submissions:write[/bold]")
+
+
+@app.command("set")
+def set_up(
+    org: Annotated[UUID, typer.Argument(help="The organisation's id.")],
+    retention_months: Annotated[
+        str | None,
+        typer.Option(metavar="N|none", help="Months after the last form when a client is over time; none: no end."),
+    ] = None,
+    comments_allowed: Annotated[
+        bool | None, typer.Option("--comments-allowed/--no-comments-allowed", help="Whether forms may hold free text.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Settle what holds for all of an organisation's people, and show it."""
+    from app.access.settle import settle
+
+    changes: dict[str, bool | int | None] = {}
+    if comments_allowed is not None:
+        changes["comments_allowed"] = comments_allowed
+    if retention_months is not None:
+        changes["retention_months"] = _months(retention_months)
+    settled = asdict(run(lambda runtime: settle(runtime, organisation=org, changes=changes)))
+    if as_json:
+        print_json(settled)
+        return
+    print_table("Settings", tuple(settled), [tuple(settled.values())])
+
+
+def _months(text: str) -> int | None:
+    if text == "none":
+        return None
+    if not text.isdecimal():
+        raise fail("--retention-months takes a number of months, or none")
+    return int(text)
 
 
 @app.command("list")

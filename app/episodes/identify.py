@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Text, bindparam, cast, select
 
-from app.errors import EpisodeTherapistMismatch
+from app.errors import EpisodeTherapistMismatch, ErasedMeanwhile
 from app.storage.dialects import in_both
 from app.storage.keyring import Keyed
 from app.storage.tables import clients, episodes
@@ -82,12 +82,15 @@ def lock_episodes(connection: Connection, client_ids: Collection[UUID], *, organ
     """Lock some clients and all their episodes in the order of their ids, so that workers on one series queue up.
 
     The clients first: an episode that another worker opens meanwhile could not be locked, and is seen by the second
-    statement once the client's lock is had.
+    statement once the client's lock is had. A client who is not there, perhaps erased while the lock was waited for,
+    raises ErasedMeanwhile.
     """
     if not client_ids:
         return []
     sent = {"organisation": organisation, "client_ids": list(client_ids)}
-    connection.execute(_LOCK_CLIENTS[connection.dialect.name], sent)
+    locked = connection.execute(_LOCK_CLIENTS[connection.dialect.name], sent).all()
+    if len(locked) < len(client_ids):
+        raise ErasedMeanwhile
     return list(connection.execute(_LOCK[connection.dialect.name], sent))
 
 

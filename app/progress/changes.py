@@ -20,6 +20,7 @@ from app.storage.types import AnyRow
 #: kind that is not here is told to nobody.
 Told = Literal[
     "client.created",
+    "client.erased",
     "episode.opened",
     "episode.ended",
     "episode.reopened",

@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, closing, suppress
 from functools import partial
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -32,12 +32,19 @@ Work = Callable[[Connection], T]
 Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 _TRIES = 5
-_LOST_RACE = frozenset({"40001", "40P01", "23505"})  # serialization, deadlock, unique key taken meanwhile
-_UNIQUE = "23505"
+#: Serialization, deadlock, a unique key taken meanwhile, a row that was referred to erased meanwhile.
+_LOST_RACE = frozenset({"40001", "40P01", "23505", "23503"})
+_KEYS = frozenset({"23505", "23503"})
 _LOCK_TIMEOUT = "55P03"
 #: What a database says of the disk that it can't write to.
 _DISK: Mapping[str, Trouble] = {"53100": "full", "25006": "read_only"}
-_KINDS = {"40001": "lost_race", "40P01": "lost_race", "23505": "lost_race", "55P03": "lock_timeout"}
+_KINDS = {
+    "40001": "lost_race",
+    "40P01": "lost_race",
+    "23505": "lost_race",
+    "23503": "lost_race",
+    "55P03": "lock_timeout",
+}
 _POOL = 16
 _UNPREPARED: dict[str, Any] = {"statement_cache_size": 0, "prepared_statement_name_func": str}  # str() is no name
 
@@ -56,6 +63,10 @@ class Database(Protocol):
 
     async def read(self, work: Work[T], *, organisation: UUID | None) -> T:
         """Run a read."""
+        ...
+
+    async def wipe(self) -> None:
+        """Take what was deleted out of the database's own files too, as far as the service can."""
         ...
 
     async def close(self) -> None:
@@ -102,6 +113,7 @@ def sqlite_engine(url: URL, *, begin: str) -> Engine:
             "synchronous=FULL",  # a commit is on the disk before it is acknowledged
             "foreign_keys=ON",  # off by default in SQLite
             "busy_timeout=5000",  # another process may be writing
+            "secure_delete=ON",  # what is deleted is overwritten with zeros
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -130,6 +142,19 @@ class SqliteDatabase:
     async def read(self, work: Work[T], *, organisation: UUID | None) -> T:  # noqa: ARG002 - as PostgreSQL
         """Run a read in a reader thread."""
         return await self._run(self._readers, self._reading, work)
+
+    async def wipe(self) -> None:
+        """Bring everything into the file, where deleted content is zeros, and empty the write-ahead log.
+
+        A reader that does not end in time keeps the log as it is; the next wipe, or the last one to close, empties it.
+        """
+
+        def once() -> None:
+            with closing(self._writing.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        with suppress(OperationalError, sqlite3.OperationalError):
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writer, once))
 
     async def close(self) -> None:
         """Wait for what runs, then close the file."""
@@ -192,6 +217,9 @@ class PostgresDatabase:
         except StorageUnavailable:
             return await self._once(self._reading.connect, bound)
 
+    async def wipe(self) -> None:
+        """Nothing: vacuuming, and what is archived, are the operator's (docs/operators.md)."""
+
     async def close(self) -> None:
         """Wait for what runs, then close the pool."""
         if self._running:
@@ -227,8 +255,8 @@ async def _again_after_lost_races(once: Callable[[], Awaitable[T]]) -> T:
             if state not in _LOST_RACE:
                 raise
             if attempt == _TRIES - 1:
-                if state == _UNIQUE:
-                    raise  # taken every time: that is no race
+                if state in _KEYS:
+                    raise  # every time: that is no race
                 break
             await asyncio.sleep(0.01 * 2**attempt)
     raise StorageBusy

@@ -19,6 +19,7 @@ from app.episodes.norms import read_norms
 from app.errors import (
     AllianceError,
     EpisodeTherapistMismatch,
+    ErasedMeanwhile,
     Fault,
     InvalidSubmission,
     LaterEpisodeOpen,
@@ -282,8 +283,11 @@ class Intake:
             index: Recorded(submission=one, created=True, replayed=False) for index, one in stored.items()
         }
         for index, one in known.items():
+            there = loaded.get(one.submission_id) or now_there.get(one.submission_id)
+            if there is None:
+                raise ErasedMeanwhile
             outcomes[index] = Recorded(
-                submission=loaded.get(one.submission_id) or now_there[one.submission_id],
+                submission=there,
                 created=one.created,
                 replayed=one.replayed,
             )

@@ -13,7 +13,15 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.errors import InvalidSubmission, KeyInProgress, SessionAlreadyRated, SourceConflict, StorageBusy
+from app.errors import (
+    ClientErased,
+    ErasedMeanwhile,
+    InvalidSubmission,
+    KeyInProgress,
+    SessionAlreadyRated,
+    SourceConflict,
+    StorageBusy,
+)
 from app.seeing.metrics import TOGETHER, count_form
 from app.storage.runtime import Runtime
 from app.submissions.intake import Intake, Outcome, Recorded, Refused
@@ -94,6 +102,7 @@ def _gave_way_to(outcome: Outcome) -> str | None:
 
 async def _store(runtime: Runtime, ready: Mapping[int, Prepared], *, organisation: UUID) -> dict[int, Outcome]:
     outcomes: dict[int, Outcome] = {}
+    erased = 0
     while ready:
         try:
             attempt = partial(_attempt, runtime, ready)
@@ -101,6 +110,10 @@ async def _store(runtime: Runtime, ready: Mapping[int, Prepared], *, organisatio
         except Refused as refused:
             outcomes |= refused.errors
             ready = {number: form for number, form in ready.items() if number not in refused.errors}
+        except ErasedMeanwhile:  # the next attempt finds the client erased
+            erased += 1
+            if erased == LOOKS:
+                raise ClientErased from None
         else:
             TOGETHER.observe(len(ready))
             break

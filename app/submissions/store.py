@@ -17,6 +17,7 @@ from app.change.since import Change
 from app.episodes.course import Assessment, StoredScore
 from app.episodes.history import SCORE_NUMBERS, answers_of, instrument_of, read_scores
 from app.episodes.norms import read_norms
+from app.errors import ErasedMeanwhile
 from app.instruments.model import answer_document
 from app.scoring.score import NotScored, Score
 from app.stages.panel import StagePanel
@@ -312,8 +313,10 @@ _CONTENT = select(submissions.c.content).where(
 
 
 def read_content(connection: Connection, submission_id: UUID, *, organisation: UUID) -> bytes:
-    """Read the digest of a stored form's content."""
-    found: bytes = connection.execute(_CONTENT, {"organisation": organisation, "id": submission_id}).scalar_one()
+    """Read the digest of a stored form's content, which something has just referred to."""
+    found: bytes | None = connection.execute(_CONTENT, {"organisation": organisation, "id": submission_id}).scalar()
+    if found is None:
+        raise ErasedMeanwhile
     return found
 
 

@@ -39,6 +39,7 @@ the signals and the stage model are not validated, and the answers say so. Not a
 _TAGS = [
     {"name": "submissions", "description": "Forms come in and can be read back."},
     {"name": "clients", "description": "What is known about one client: progress, stage, and how a score came about."},
+    {"name": "people", "description": "What a person has a right to: notice, consent, their data, and to be erased."},
     {"name": "signals", "description": "Prompts to look at a relationship: read, explained, acknowledged."},
     {
         "name": "caseload",

@@ -181,6 +181,12 @@ _KINDS = (
         "Somebody else closed it, or with another reason. Open it to see who.",
     ),
     ProblemKind(
+        "legal_hold",
+        409,
+        "A legal hold stands",
+        "Nothing of this client may be erased until the organisation releases it: `alliance people release`.",
+    ),
+    ProblemKind(
         "idempotency_key_reused",
         422,
         "The key was used for another form",

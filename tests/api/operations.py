@@ -50,6 +50,7 @@ SCOPE_OF = {
     "GET /v1/clients/{client_id}/signals": "scores:read",
     "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": "signals:write",
     "GET /v1/clients/{client_id}/signals/{signal_id}/explanation": "scores:read",
+    "DELETE /v1/clients/{client_id}": "clients:erase",
     "GET /v1/caseload": "caseload:read",
     "GET /v1/changes": "scores:read",
     "GET /v1/organisations/me/psychometrics": "admin",
@@ -75,15 +76,16 @@ PERSONAL = [
     for name in SCOPE_OF
     if any(place in name for place in ("{submission_id}", "{client_id}")) and "PUT /v1/submissions" not in name
 ]
+_CHANGING_FORMS = [name for name in SCOPE_OF if name.endswith(("/corrections", "/withdrawal"))]
 #: After these a form is no longer what it was: each needs a form of its own.
-CHANGING = [name for name in SCOPE_OF if name.endswith(("/corrections", "/withdrawal"))]
+CHANGING = [*_CHANGING_FORMS, "DELETE /v1/clients/{client_id}"]
 #: What is answered with 201 though the form of `Ids` is there.
-MAKING = [*CHANGING, *(name for name in SCOPE_OF if name.endswith("/acknowledgements"))]
+MAKING = [*_CHANGING_FORMS, *(name for name in SCOPE_OF if name.endswith("/acknowledgements"))]
 #: What a client's own key does not open: it is for those who treat and supervise.
 NOT_FOR_CLIENTS = [name for name in SCOPE_OF if name.endswith(("/stage", "/discrepancy")) or "/signals" in name]
 NOT_FOR_CLIENTS += ["PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule", "GET /v1/caseload"]
 #: What is the organisation's as a whole, and no bound key's.
-OF_THE_WHOLE = ["GET /v1/organisations/me/psychometrics"]
+OF_THE_WHOLE = ["GET /v1/organisations/me/psychometrics", "DELETE /v1/clients/{client_id}"]
 
 
 @dataclass(frozen=True, kw_only=True)

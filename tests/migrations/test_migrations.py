@@ -35,6 +35,7 @@ from tests.harness import (
     migrate,
     owners_url,
 )
+from tests.usecases.erasing import allow_comments, held
 from tests.usecases.histories import check_rebuild
 
 
@@ -64,8 +65,7 @@ def written(url: str, statement: str, **values: str) -> int:
 
 #: Tables that no part of the service writes to yet; whoever brings one to life fills it here.
 NOTHING_YET = {
-    "invitations",
-    "organisation_settings", "consents", "legal_holds", "erasures",
+    "invitations", "consents",
 }  # fmt: skip
 
 
@@ -96,6 +96,10 @@ def fill(clinic: Clinic) -> None:
     assert clinic.post(form(**about, source={"system": "s", "id": "again"})).json()["id"] == other["id"]
     looked_at = "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements"
     assert call(clinic, looked_at, Ids.of(other)).status_code == 201
+    gone = clinic.recorded(form(client_ref="mrn-3"))
+    assert clinic.request("DELETE", f"/v1/clients/{gone['client_id']}").status_code == 200
+    held(clinic, "mrn-2")
+    allow_comments(clinic)
     desk = offering(clinic)
     assert post_check(clinic).status_code == 201
     assert opened(desk, "officer-1", listed(desk, "officer-1")[0]["id"]).status_code == 200

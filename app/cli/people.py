@@ -1,0 +1,78 @@
+"""`alliance people`: legal holds, and erasures that are carried out again after a restore."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from app.cli.output import AsJson, print_json, print_table, run, say
+
+if TYPE_CHECKING:
+    from app.people.holds import ClientRef
+
+app = typer.Typer(help="Rights of people: legal holds, erasures after a restore.", no_args_is_help=True)
+
+Org = Annotated[UUID, typer.Option("--org", help="The organisation's id.")]
+Ref = Annotated[str, typer.Option("--client-ref", help="The client, as your forms call them.")]
+System = Annotated[str | None, typer.Option(help="The system of the reference, where your forms send one.")]
+Reason = Annotated[str, typer.Option(help="Why, for those who look at it later; kept sealed.")]
+
+
+@app.command("hold")
+def hold(org: Org, client_ref: Ref, reason: Reason, system: System = None, as_json: AsJson = False) -> None:
+    """Keep everything about a client from being erased until it is released."""
+    from app.people.holds import hold as place
+
+    client = _client(client_ref, system)
+    made = run(lambda runtime: place(runtime, organisation=org, client=client, reason=reason))
+    if as_json:
+        print_json({"hold_id": str(made)})
+        return
+    say("Nothing of this client is erased until every hold is released.")
+
+
+@app.command("release")
+def release(org: Org, client_ref: Ref, reason: Reason, system: System = None, as_json: AsJson = False) -> None:
+    """Release every hold on a client."""
+    from app.people.holds import release as lift
+
+    client = _client(client_ref, system)
+    lifted = run(lambda runtime: lift(runtime, organisation=org, client=client, reason=reason))
+    if as_json:
+        print_json({"released": lifted})
+        return
+    say("Released: the client may be erased.")
+
+
+@app.command("holds")
+def holds(org: Org, as_json: AsJson = False) -> None:
+    """List the legal holds of an organisation with their reasons, those too that were released."""
+    from app.people.holds import all_holds
+
+    found = run(lambda runtime: all_holds(runtime, organisation=org))
+    names = ("hold_id", "client_id", "placed_at", "lifted_at", "reason")
+    rows = [tuple(getattr(one, name) for name in names) for one in found]
+    if as_json:
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
+        return
+    print_table("Legal holds", names, rows)
+
+
+@app.command("replay-erasures")
+def replay(org: Org, as_json: AsJson = False) -> None:
+    """Erase again whoever was erased before and came back with a restored backup."""
+    from app.people.replay_erasures import replay_erasures
+
+    counts = run(lambda runtime: replay_erasures(runtime, organisation=org))
+    if as_json:
+        print_json(counts)
+        return
+    say(f"{counts['clients']} clients were erased again.")
+
+
+def _client(client_ref: str, system: str | None) -> ClientRef:
+    from app.people.holds import ClientRef
+
+    return ClientRef(system=system, value=client_ref)
