@@ -44,7 +44,8 @@ class Sides:
         own, other = service.clinic(), service.clinic()
         ids = Ids.made(own)
         marked = {"client_ref": f"{MARK} client", "therapist_ref": f"{MARK} therapist", "episode_ref": f"{MARK} course"}
-        sent = form(**marked, source={"system": MARK, "id": MARK}, reported={"rupture": True})
+        # Another rule than the asker's forms meet: the id of a signal comes of its form's id, which a PUT may choose.
+        sent = form(**marked, source={"system": MARK, "id": MARK}, reported={"wish_to_talk": True})
         made = other.recorded(sent)
         foreign = Ids.of(made, client_ref=marked["client_ref"], therapist_ref=marked["therapist_ref"])
         return cls(own=own, ids=ids, other=other, foreign=foreign, queries=_queries(service))
@@ -86,7 +87,10 @@ class Probe:
         def swapped(places: Mapping[str, str]) -> dict[str, str]:
             return {name: gone.get(value, value).replace(MARK, "nobody") for name, value in places.items()}
 
-        return Probe(name=self.name, ids=swapped(self.ids), query=swapped(self.query), headers=swapped(self.headers))
+        headers = swapped(self.headers)
+        if "Idempotency-Key" in headers:  # a key of its own: the same one would be a repeat of the probe
+            headers["Idempotency-Key"] += "-twin"
+        return Probe(name=self.name, ids=swapped(self.ids), query=swapped(self.query), headers=headers)
 
     def text(self) -> str:
         """Write all that is sent."""
@@ -137,6 +141,8 @@ def _drawn(sides: Sides, dice: Random, name: str) -> Probe:
         if dice.random() < 0.3
     }
     headers = {header: dice.choice(sorted(sides.secrets())) for header in _HEADERS if dice.random() < 0.1}
+    if "Idempotency-Key" in headers:  # the same key again would be a repeat of an earlier probe
+        headers["Idempotency-Key"] += f"-{dice.getrandbits(64):x}"
     if "{submission_id}" in name and name.startswith("PUT"):
         headers.pop("If-None-Match", None)
     return Probe(name=name, ids=ids, query=query, headers=headers)
@@ -149,8 +155,13 @@ def _read(sides: Sides, one: Probe, answer: httpx.Response) -> list[str]:
 
 
 def _told_apart(one: Probe, answer: httpx.Response, twin: httpx.Response) -> list[str]:
-    """Compare with the answer to absent ids: nobody may learn that an id is there."""
+    """Compare with the answer to absent ids: nobody may learn that an id is there.
+
+    Of a refused PUT the code is compared: it names the asker's own form, of which each of the two has another.
+    """
     if {answer.status_code, twin.status_code} <= {200, 201}:
+        return []
+    if answer.status_code == twin.status_code == 412 and answer.json()["code"] == twin.json()["code"]:
         return []
     if (answer.status_code, _body(answer)) == (twin.status_code, _body(twin)):
         return []
