@@ -37,7 +37,9 @@ def leaks(
     for name, content in watched.stored():
         yield from (f"stored in {name}: {mark}" for mark in (*CANARIES, "not_sure") if mark.encode() in content)
     for line, output in watched.printed():
-        yield from (f"printed by {line}: {mark}" for mark in marks if mark in output)
+        # The log names the check, for it must show who opened it; and nobody it is about.
+        hidden = CANARIES if line.startswith("audit export") else marks
+        yield from (f"printed by {line}: {mark}" for mark in hidden if mark in output)
     lines = b"".join(written.raw).decode()
     traced = " ".join(span.to_json() for span in spans.get_finished_spans())
     for where, text in (("logs", lines), ("traces", traced)):
