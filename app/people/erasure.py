@@ -25,6 +25,7 @@ from app.people.store import (
     is_held,
     lock_client,
 )
+from app.safeguarding.retention import keep_apart
 from app.storage.events import Event, Kind, append_events, sealed_in_subject
 from app.storage.runtime import Runtime
 from app.storage.sealed import Place
@@ -81,6 +82,7 @@ def carry_out(connection: Connection, runtime: Runtime, order: Order) -> Erasure
     if order.before is not None and (last_completed or client.created_at) >= order.before:
         raise NotFound
     moved = [_gone(connection, runtime, episode_id, organisation=organisation) for episode_id in episode_ids]
+    keep_apart(connection, runtime, client_id, organisation=organisation)
     erased = delete_rows(connection, rows, organisation=organisation)
     now = runtime.now()
     append_events(connection, _events(connection, runtime, rows, order, at=now), organisation=organisation)

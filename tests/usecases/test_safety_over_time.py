@@ -216,3 +216,19 @@ def test_a_row_without_its_seal_is_told_to_nobody(clinic: Clinic) -> None:
     answer = reader.get("/v1/safeguarding", headers={"Acting-User": "officer-1"})
     assert answer.status_code >= 500
     assert "mrn-1042" not in answer.text
+
+
+def test_an_erasure_leaves_the_check_and_tells_nobody(clinic: Clinic) -> None:
+    """A therapist who came after the check does not find it afterwards; the answer is that of a client without one."""
+    reader = offering(clinic, "th-7", "officer-1")
+    post_check(clinic)
+    answers = []
+    for ref in ("mrn-1042", "without"):
+        client_id = clinic.recorded(form(client_ref=ref, therapist_ref="th-7"))["client_id"]
+        answer = clinic.request("DELETE", f"/v1/clients/{client_id}")
+        assert answer.status_code == 200, answer.text
+        answers.append({key: value for key, value in answer.json().items() if key not in {"client_id", "erased_at"}})
+    assert answers[0] == answers[1]
+    assert [len(listed(reader, person)) for person in ("th-7", "officer-1")] == [0, 1]
+    told = opened(reader, "officer-1", listed(reader, "officer-1")[0]["id"]).json()
+    assert told["client_ref"] == {"system": None, "value": "mrn-1042"}
