@@ -7,6 +7,7 @@ import typer
 from app.cli import (
     apps,
     audit,
+    backup,
     demo,
     doctor,
     instruments,
@@ -43,6 +44,7 @@ app.add_typer(safeguarding.app, name="safeguarding")
 app.add_typer(audit.app, name="audit")
 app.add_typer(people.app, name="people")
 app.add_typer(retention.app, name="retention")
+app.add_typer(backup.app, name="backup")
 app.command("score")(score.score)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

@@ -63,6 +63,10 @@ class KeyRing:
         """Digest the secret part of an API key."""
         return _digest(self.pepper, "api_key", key_id.hex, secret.hex(), organisation=organisation)
 
+    def backup(self, kind: Literal["manifest", "bundle"], content: bytes) -> bytes:
+        """Digest what a backup says of itself, over all organisations."""
+        return hmac.digest(hmac.digest(self.content_key, f"backup {kind}".encode(), "sha256"), content, "sha256")
+
 
 def open_masters(folder: Path, *, make: bool) -> MasterKeys:
     """Open the file of the master key; in development it is made if it is not there yet."""

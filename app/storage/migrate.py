@@ -56,3 +56,10 @@ async def current(database: Database) -> str | None:
 async def is_current(database: Database) -> bool:
     """Say whether the database has the newest schema."""
     return await current(database) == await asyncio.to_thread(head)
+
+
+def knows(revision: str) -> bool:
+    """Say whether a revision is one of the tree: a database at another one is of a newer version."""
+    config = Config()
+    config.set_main_option("script_location", str(_TREE))
+    return any(one.revision == revision for one in ScriptDirectory.from_config(config).walk_revisions())

@@ -14,6 +14,7 @@ COMMANDS = {
     ("orgs",): {"create", "list"},
     ("apps",): {"create", "list", "keys", "add-key", "revoke-key"},
     ("instruments",): {"list", "show", "enable"},
+    ("backup",): {"create", "keys", "verify", "restore", "finish"},
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.faults import (
+    backups,
     bad_credentials,
     foreign_ids,
     killed_postgres,
@@ -123,6 +124,16 @@ HARNESSES: tuple[Harness, ...] = (
         short=1_000,
         round=5_000,
         long={"cycles": 100_000},
+    ),
+    Harness(
+        name="backups",
+        says="a backup while forms come in, restored elsewhere and compared; damaged, it must be refused",
+        run=backups.run,
+        short=2,
+        round=5,
+        long={"rows": 1_000_000},
+        databases=("sqlite",),
+        thorough={"each": 400},
     ),
 )
 BY_NAME = {one.name: one for one in HARNESSES}
