@@ -211,7 +211,8 @@ class Yard:
         """Restore a backup with the newest keys into a file of its own."""
         target = self.elsewhere / "restored.db"
         work = partial(restore, made.folder, keys=made.keys, to=target, ring=self.runtime.keys, open_on=self.open_on)
-        self.service.portal.call(work)
+        done = self.service.portal.call(work).done
+        assert target.exists(), done.wrong
         try:
             yield target
         finally:
