@@ -63,6 +63,7 @@ async def caller_of_issuer(runtime: Runtime, text: str, claimed: Signed) -> Call
         therapist_id=grant.therapist_id,
         supervised=standing.supervised,
         acting=grant.acting,
+        acting_required=standing.acting_required,
     )
 
 

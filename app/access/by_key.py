@@ -26,6 +26,7 @@ async def caller_of_key(runtime: Runtime, text: str) -> Caller:
         client_id=row.client_id,
         therapist_id=row.therapist_id,
         supervised=supervised_by(row),
+        acting_required=bool(row.acting_required),
     )
 
 

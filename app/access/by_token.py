@@ -22,11 +22,12 @@ from app.storage.runtime import Runtime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How an application stands now: its epoch, what it may, and, for a supervisor, whom a token opens."""
+    """How an application stands now, whom a supervisor's token opens, and whether a person has to be named."""
 
     epoch: int
     scopes: frozenset[Scope]
     supervised: frozenset[UUID] | None
+    acting_required: bool
 
 
 async def caller_of_token(runtime: Runtime, text: str, claimed: Signed) -> Caller:
@@ -43,6 +44,7 @@ async def caller_of_token(runtime: Runtime, text: str, claimed: Signed) -> Calle
         therapist_id=grant.therapist_id,
         supervised=standing.supervised,
         acting=grant.acting,
+        acting_required=standing.acting_required,
     )
 
 
@@ -73,7 +75,12 @@ async def _of_key(runtime: Runtime, grant: Grant) -> Standing | None:
     row = grant.key_id and await look_up_key(runtime, grant.key_id, organisation=grant.organisation)
     if not row or row.application_id != grant.application:
         return None
-    return Standing(epoch=row.epoch, scopes=allowed_scopes(row.audience, row.scopes), supervised=supervised_by(row))
+    return Standing(
+        epoch=row.epoch,
+        scopes=allowed_scopes(row.audience, row.scopes),
+        supervised=supervised_by(row),
+        acting_required=bool(row.acting_required),
+    )
 
 
 async def _find(runtime: Runtime, grants: Sequence[Grant], *, organisation: UUID) -> list[Standing | None]:
@@ -90,6 +97,7 @@ async def _find(runtime: Runtime, grants: Sequence[Grant], *, organisation: UUID
                 epoch=row.epoch,
                 scopes=allowed_scopes(row.audience, row.scopes),
                 supervised=_whom(grant, teams) if grant.application in supervising else None,
+                acting_required=bool(row.acting_required),
             )
             if (row := rows.get(grant.application)) is not None
             else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 from uuid import UUID
 
+from app.access.visibility import MUST_BE_TOLD, Eyes, Field, sees
 from app.errors import Misconfigured
 
 Scope = Literal[
@@ -26,8 +27,6 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 #: read safety checks.
 Audience = Literal["system", "supervisor", "safeguarding"]
 AUDIENCES: tuple[Audience, ...] = get_args(Audience)
-#: For whose eyes a key's answers are: a key that is bound to one person is that person's.
-Eyes = Literal["system", "supervisor", "therapist", "client", "safeguarding"]
 #: A supervisor reads. Forms are not theirs to send, and their look does not stand for the therapist's. Safety checks
 #: are read by an application that reads nothing else, and by no other one.
 SCOPES_OF: Final[dict[Audience, frozenset[Scope]]] = {
@@ -53,6 +52,7 @@ class Caller:
     therapist_id: UUID | None = None
     supervised: frozenset[UUID] | None = None
     acting: str | None = None
+    acting_required: bool = False
 
     @property
     def eyes(self) -> Eyes:
@@ -66,6 +66,11 @@ class Caller:
         return "system" if self.therapist_id is None else "therapist"
 
     @property
+    def lacks_a_person(self) -> bool:
+        """Say whether a person has to be named before this caller reads; a client's own key names the client."""
+        return self.acting_required and self.acting is None and self.client_id is None
+
+    @property
     def is_unbound(self) -> bool:
         """Say whether the key opens everything of its organisation."""
         return self.client_id is None and self.therapists is None
@@ -77,14 +82,14 @@ class Caller:
             return self.supervised
         return None if self.therapist_id is None else frozenset({self.therapist_id})
 
-    @property
-    def sees_the_stage(self) -> bool:
-        """Say whether stage, signals and recommendations are for this caller: a client reads their own scores only."""
-        return self.client_id is None
+    def sees(self, field: Field, *, rater: str | None = None, told: bool | None = None) -> bool:
+        """Say whether a field is for this caller's eyes, of one rater's form or at all: see the table."""
+        return sees(self.eyes, field, rater=rater, told=told)
 
-    def may_read(self, rater: str) -> bool:
-        """Say whether a rater's answers and scores are for this caller: a client does not read the therapist's."""
-        return self.client_id is None or rater in {"client", "parent"}
+    @property
+    def must_be_told(self) -> bool:
+        """Say whether the caller sees only those of a client's forms of which the client was told so."""
+        return self.eyes in MUST_BE_TOLD
 
     def may_see(self, *, client_id: UUID, therapist_id: UUID) -> bool:
         """Say whether a form of these two is within what the key opens."""

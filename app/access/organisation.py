@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, false, func, insert, select
 
 from app.storage.people_tables import organisation_settings
 
@@ -25,6 +25,13 @@ _NAMES = ("comments_allowed", "acting_required", "retention_months")
 _SETTINGS = select(*(organisation_settings.c[name] for name in _NAMES)).where(
     organisation_settings.c.organisation_id == bindparam("organisation")
 )
+#: Joined into every look-up of a caller, so that a change holds from the next request on and costs no query.
+ACTING_REQUIRED = func.coalesce(
+    select(organisation_settings.c.acting_required)
+    .where(organisation_settings.c.organisation_id == bindparam("organisation"))
+    .scalar_subquery(),
+    false(),
+).label("acting_required")
 _CLEAR = delete(organisation_settings).where(organisation_settings.c.organisation_id == bindparam("organisation"))
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, ScalarSelect, String, bindparam, case, cast, func, insert, select, update
 
+from app.access.organisation import ACTING_REQUIRED
 from app.storage.dialects import in_both
 from app.storage.keyring import Keyed
 from app.storage.tables import (
@@ -186,6 +187,7 @@ _LIVE_KEYS = in_both(
             applications.c.scopes,
             applications.c.epoch,
             case((applications.c.audience == "supervisor", _members())).label("supervised"),  # no other key looks
+            ACTING_REQUIRED,
         )
         .join(
             applications,

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from app.access.organisation import ACTING_REQUIRED
 from app.storage.dialects import in_both
 from app.storage.tables import applications
 from app.storage.team_tables import memberships
@@ -17,7 +18,11 @@ from app.storage.types import AnyRow
 
 _APPLICATIONS = in_both(
     lambda among: select(
-        applications.c.application_id, applications.c.audience, applications.c.scopes, applications.c.epoch
+        applications.c.application_id,
+        applications.c.audience,
+        applications.c.scopes,
+        applications.c.epoch,
+        ACTING_REQUIRED,
     ).where(applications.c.organisation_id == bindparam("organisation"), among(applications.c.application_id, "wanted"))
 )
 

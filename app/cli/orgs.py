@@ -43,6 +43,12 @@ def set_up(
     comments_allowed: Annotated[
         bool | None, typer.Option("--comments-allowed/--no-comments-allowed", help="Whether forms may hold free text.")
     ] = None,
+    acting_required: Annotated[
+        bool | None,
+        typer.Option(
+            "--acting-required/--no-acting-required", help="Whether whoever reads about clients must be named."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Settle what holds for all of an organisation's people, and show it."""
@@ -51,6 +57,8 @@ def set_up(
     changes: dict[str, bool | int | None] = {}
     if comments_allowed is not None:
         changes["comments_allowed"] = comments_allowed
+    if acting_required is not None:
+        changes["acting_required"] = acting_required
     if retention_months is not None:
         changes["retention_months"] = _months(retention_months)
     settled = asdict(run(lambda runtime: settle(runtime, organisation=org, changes=changes)))

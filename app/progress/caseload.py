@@ -63,7 +63,7 @@ async def caseload(
     The pages of one walk show one moment: a form becomes missing, and a signal is opened, closed or looked at, for the
     next walk only. A therapist outside what the key opens has no cases, as one whom nobody knows.
     """
-    if caller.client_id is not None:
+    if not caller.sees("caseload"):
         raise NotFound
     question = ("caseload", str(therapist_id), str(state))
     organisation = caller.organisation
@@ -81,6 +81,7 @@ async def caseload(
         lowest=lowest,
         highest=highest,
         therapists=_therapists(caller, therapist_id),
+        told_only=caller.must_be_told,
         after=after,
         limit=limit + 1,
     )

@@ -21,6 +21,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     extract,
     or_,
     select,
@@ -28,9 +29,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from app.access.visibility import OWN
 from app.progress.schedule import LATE, LATE_DAYS
 from app.storage.dialects import Among, in_both
-from app.storage.tables import episodes, signals
+from app.storage.tables import episodes, signals, submissions
 from app.storage.types import AnyRow, UtcDateTime
 
 #: The states of attention in their order, each with its place.
@@ -65,6 +67,7 @@ class Asked:
     lowest: int
     highest: int
     therapists: Collection[UUID] | None
+    told_only: bool
     after: Place
     limit: int
 
@@ -85,7 +88,8 @@ def read_caseload(connection: Connection, asked: Asked, *, organisation: UUID) -
     }
     if asked.therapists is None:
         return list(connection.execute(_OF_ALL, sent))
-    return list(connection.execute(_OF_SOME[connection.dialect.name], sent | {"therapists": list(asked.therapists)}))
+    some = _OF_SOME_TOLD if asked.told_only else _OF_SOME
+    return list(connection.execute(some[connection.dialect.name], sent | {"therapists": list(asked.therapists)}))
 
 
 def _seconds(column: ColumnElement[Any]) -> ColumnElement[int]:
@@ -100,7 +104,24 @@ def _signal_rank(columns: Columns) -> ColumnElement[int]:
     return case((is_seen, ACKNOWLEDGED), (columns.level == "alert", ALERT), else_=WATCH)
 
 
-def _told() -> ScalarSelect[UUID]:
+def _rests_on_untold(one: Columns) -> ColumnElement[bool]:
+    """Say whether a signal's series has a form that the therapist does not see, from when it was watched or before."""
+    form = submissions.alias("untold").c
+    return exists(
+        select(form.submission_id).where(
+            form.organisation_id == one.organisation_id,
+            form.episode_id == one.episode_id,
+            form.instrument == one.instrument,
+            form.rater == one.rater,
+            form.rater.in_(sorted(OWN)),
+            form.current,
+            form.seen_by_therapist.is_(False),
+            or_(one.closed_session.is_(None), form.session_number <= one.closed_session),
+        )
+    )
+
+
+def _told(*, told_only: bool) -> ScalarSelect[UUID]:
     """Choose the signal that an episode is told by: the most urgent one that was open, of several the oldest.
 
     Looked up for each episode by the primary key: a join with all signals of the organisation would read the closed
@@ -114,6 +135,7 @@ def _told() -> ScalarSelect[UUID]:
             one.episode_id == episodes.c.episode_id,
             or_(one.state == "open", one.changed_at > bindparam("as_of", type_=UtcDateTime)),
             one.opened_at <= bindparam("opened_by", type_=UtcDateTime),
+            ~_rests_on_untold(one) if told_only else true(),
         )
         .order_by(_signal_rank(one), one.opened_at, one.signal_id)
         .limit(1)
@@ -129,7 +151,7 @@ def _missed() -> ColumnElement[int]:
     return _seconds(episodes.c.last_completed_at) + late
 
 
-def _ranked(within: ColumnElement[bool]) -> CTE:
+def _ranked(within: ColumnElement[bool], *, told_only: bool) -> CTE:
     """Give each open episode its state of attention and since when it has it."""
     of_signals = signals.alias("told")
     told = of_signals.c
@@ -160,7 +182,7 @@ def _ranked(within: ColumnElement[bool]) -> CTE:
             and_(
                 of_signals.c.organisation_id == episodes.c.organisation_id,
                 told.episode_id == episodes.c.episode_id,
-                told.signal_id == _told(),
+                told.signal_id == _told(told_only=told_only),
             ),
         )
         .where(episodes.c.organisation_id == bindparam("organisation", type_=Uuid), episodes.c.ending.is_(None), within)
@@ -179,9 +201,9 @@ _OF_EPISODES = (
 )
 
 
-def _page(within: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def _page(within: ColumnElement[bool], *, told_only: bool = False) -> Select[*tuple[Any, ...]]:
     """Read the rows behind a place, in the order of attention."""
-    row = _ranked(within).c
+    row = _ranked(within, told_only=told_only).c
     rank, since = bindparam("rank", type_=Integer), bindparam("since", type_=BigInteger)
     behind = or_(row.since > since, and_(row.since == since, row.episode_id > bindparam("episode_id", type_=Uuid)))
     return (
@@ -202,3 +224,4 @@ def _of_some(among: Among) -> Select[*tuple[Any, ...]]:
 
 _OF_ALL = _page(true())
 _OF_SOME = in_both(_of_some)
+_OF_SOME_TOLD = in_both(lambda among: _page(among(episodes.c.therapist_id, "therapists"), told_only=True))

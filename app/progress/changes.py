@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
+from app.episodes.told import read_untold
 from app.progress.changes_store import read_events, read_people, read_raters
 from app.storage.runtime import Runtime
 from app.storage.seal import is_all_sealed, last_sequence, seal
@@ -164,19 +165,29 @@ def _change(row: AnyRow) -> Change | None:
 def _within(connection: Connection, caller: Caller, found: Sequence[Change]) -> list[Change]:
     """Keep what a bound key opens: whose episode and whose form it is, is read from these, not from the event."""
     organisation = caller.organisation
-    people = read_people(connection, {c.episode_id for c in found if c.episode_id}, organisation=organisation)
-    forms = {c.submission_id for c in found if c.submission_id is not None} if caller.client_id is not None else set()
+    episodes = {c.episode_id for c in found if c.episode_id}
+    people = read_people(connection, episodes, organisation=organisation)
+    is_for_all = caller.client_id is None and not caller.must_be_told
+    forms = set() if is_for_all else {c.submission_id for c in found if c.submission_id is not None}
     raters = read_raters(connection, forms, organisation=organisation)
-    return [change for change in found if _is_within(caller, change, people, raters)]
+    hidden = read_untold(connection, episodes, organisation=organisation) if caller.must_be_told else {}
+    told = [change for change in found if not (change.signal_id is not None and change.episode_id in hidden)]
+    return [
+        change
+        for change in told
+        if _is_within(caller, change, people)
+        and (is_for_all or change.submission_id is None or _is_for(caller, raters.get(change.submission_id)))
+    ]
 
 
-def _is_within(
-    caller: Caller, change: Change, people: Mapping[UUID, tuple[UUID, UUID]], raters: Mapping[UUID, str]
-) -> bool:
+def _is_for(caller: Caller, form: tuple[str, bool | None] | None) -> bool:
+    """Say whether a form's rater is for the caller's eyes; one that is not there any more is for nobody's."""
+    return form is not None and caller.sees("answers", rater=form[0], told=form[1])
+
+
+def _is_within(caller: Caller, change: Change, people: Mapping[UUID, tuple[UUID, UUID]]) -> bool:
     if caller.client_id is not None:
         if change.kind not in TO_CLIENTS or change.client_id != caller.client_id:
-            return False
-        if change.submission_id is not None and not caller.may_read(raters.get(change.submission_id, "unknown")):
             return False
         if change.episode_id is None:
             return caller.therapists is None

@@ -43,15 +43,18 @@ def read_people(
 
 
 _RATERS = in_both(
-    lambda among: select(submissions.c.submission_id, submissions.c.rater).where(
+    lambda among: select(submissions.c.submission_id, submissions.c.rater, submissions.c.seen_by_therapist).where(
         submissions.c.organisation_id == bindparam("organisation"), among(submissions.c.submission_id, "ids")
     )
 )
 
 
-def read_raters(connection: Connection, submission_ids: Collection[UUID], *, organisation: UUID) -> dict[UUID, str]:
-    """Return who filled in each of some forms."""
+def read_raters(
+    connection: Connection, submission_ids: Collection[UUID], *, organisation: UUID
+) -> dict[UUID, tuple[str, bool | None]]:
+    """Return who filled in each of some forms, and what the client was told of who sees it."""
     if not submission_ids:
         return {}
     sent = {"organisation": organisation, "ids": list(submission_ids)}
-    return {row.submission_id: row.rater for row in connection.execute(_RATERS[connection.dialect.name], sent)}
+    rows = connection.execute(_RATERS[connection.dialect.name], sent)
+    return {row.submission_id: (row.rater, row.seen_by_therapist) for row in rows}

@@ -12,6 +12,7 @@ from app.access.caller import Caller
 from app.episodes.course import CourseState
 from app.episodes.history import read_state, state_from
 from app.episodes.identify import list_episodes
+from app.episodes.told import Told, read_told
 from app.errors import NotFound
 from app.storage.runtime import Runtime
 from app.storage.tables import scores, submissions
@@ -19,7 +20,7 @@ from app.storage.types import AnyRow
 
 _OF_FORMS = (
     "submission_id", "session_number", "session_date", "completed_at", "instrument", "instrument_version", "rater",
-    "norm_id",
+    "norm_id", "seen_by_therapist",
 )  # fmt: skip
 _OF_SCORES = ("score_id", "component", "value", "mean", "pomp", "minimum", "maximum", "items", "reason")
 _TRAJECTORY = (
@@ -61,12 +62,24 @@ async def _list_episodes(runtime: Runtime, client_ids: Sequence[UUID], *, organi
 
 
 async def find_state(runtime: Runtime, caller: Caller, episode: AnyRow) -> CourseState | None:
-    """Return what is kept of an episode; None while no form of it counts."""
+    """Return what is kept of an episode, as far as it is for the caller's eyes; None while no form of it counts."""
+    if caller.must_be_told:
+        told = await find_told(runtime, caller, episode_id=episode.episode_id)
+        if told is not None:
+            return told.state
     kept = state_from(episode.course)
     if kept is not None:
         return kept
     return await runtime.database.read(
         lambda c: read_state(c, runtime.catalog, episode, organisation=caller.organisation),
+        organisation=caller.organisation,
+    )
+
+
+async def find_told(runtime: Runtime, caller: Caller, *, episode_id: UUID) -> Told | None:
+    """Count an episode anew from the forms that the therapist sees; None where that is everything."""
+    return await runtime.database.read(
+        lambda c: read_told(c, runtime.catalog, episode_id, organisation=caller.organisation),
         organisation=caller.organisation,
     )
 
@@ -83,6 +96,7 @@ _SCORED_FORM = (
         submissions.c.therapist_id,
         submissions.c.answers,
         submissions.c.rater,
+        submissions.c.seen_by_therapist,
         submissions.c.session_number,
         scores.c.component,
         scores.c.instrument,

@@ -77,9 +77,10 @@ async def trajectory(runtime: Runtime, caller: Caller, *, client_id: UUID, episo
         return rows, read_norms(connection, known, organisation=organisation)
 
     rows, norms = await runtime.database.read(work, organisation=organisation)
-    drawn = _Drawing(catalog=runtime.catalog, norms=norms) if caller.sees_the_stage else None
-    lines = groupby(rows, key=lambda row: (row.rater, row.instrument))
-    series = tuple(_series(list(found), drawn) for (rater, _), found in lines if caller.may_read(rater))
+    drawn = _Drawing(catalog=runtime.catalog, norms=norms) if caller.sees("chart") else None
+    seen = [row for row in rows if caller.sees("scores", rater=row.rater, told=row.seen_by_therapist)]
+    lines = groupby(seen, key=lambda row: (row.rater, row.instrument))
+    series = tuple(_series(list(found), drawn) for _, found in lines)
     return Trajectory(client_id=client_id, episode_id=episode.episode_id, series=series)
 
 

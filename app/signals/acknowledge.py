@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from app.access.caller import Caller
 from app.errors import KeyReused, NotFound
 from app.signals.life import Acknowledgement, Reason, acting_place
-from app.signals.read import acknowledgement_of
+from app.signals.read import acknowledgement_of, seen_signals
 from app.signals.store import find_acknowledgement, find_signal, insert_acknowledgement, mark_acknowledged
 from app.storage.events import Event, append_events, sealed_in_subject
 from app.storage.runtime import Runtime
@@ -56,6 +56,8 @@ class _Attempt:
         signal = find_signal(self.connection, organisation=organisation, client_id=client_id, signal_id=signal_id)
         if signal is None or not self._may(signal.client_id, signal.therapist_id):
             raise NotFound
+        if not seen_signals(self.connection, self.runtime, self.caller, [signal], episode_id=signal.episode_id):
+            raise NotFound
         row = find_acknowledgement(self.connection, key, organisation=organisation)
         if row is not None:
             before = acknowledgement_of(row, self._vault)
@@ -88,7 +90,7 @@ class _Attempt:
         return self.runtime.vault.of(self.connection, organisation=self.caller.organisation)
 
     def _may(self, client_id: UUID, therapist_id: UUID) -> bool:
-        return self.caller.sees_the_stage and self.caller.may_see(client_id=client_id, therapist_id=therapist_id)
+        return self.caller.sees("signals") and self.caller.may_see(client_id=client_id, therapist_id=therapist_id)
 
     def _log(self, made: Acknowledgement, *, client_id: UUID, episode_id: UUID, signal_id: UUID) -> None:
         event_id = self.runtime.new_id()

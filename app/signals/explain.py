@@ -13,7 +13,9 @@ from app.change.signal import Look
 from app.episodes.course import look_of, same_scale
 from app.episodes.history import read_forms, read_scores, with_scores
 from app.episodes.signals import signal_of
+from app.episodes.told import read_untold
 from app.errors import NotFound
+from app.signals.read import seen_signals
 from app.signals.store import find_signal
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
@@ -36,20 +38,29 @@ async def explain(runtime: Runtime, caller: Caller, *, client_id: UUID, signal_i
         row = find_signal(connection, organisation=organisation, client_id=client_id, signal_id=signal_id)
         if row is None or not caller.may_see(client_id=row.client_id, therapist_id=row.therapist_id):
             raise NotFound
-        looks = _looks(connection, runtime, row, organisation=organisation)
+        if not seen_signals(connection, runtime, caller, [row], episode_id=row.episode_id):
+            raise NotFound
+        looks = _looks(connection, runtime, caller, row, organisation=organisation)
         return ExplainedSignal(
             instrument=row.instrument, rater=row.rater, explanation=explain_signal(signal_of(row), looks)
         )
 
-    if not caller.sees_the_stage:
+    if not caller.sees("signals"):
         raise NotFound
     return await runtime.database.read(work, organisation=organisation)
 
 
-def _looks(connection: Connection, runtime: Runtime, row: AnyRow, *, organisation: UUID) -> list[Look]:
+def _looks(connection: Connection, runtime: Runtime, caller: Caller, row: AnyRow, *, organisation: UUID) -> list[Look]:
     """Show the forms of a signal's series to the rules, those on the scale of the form that opened it."""
     forms = read_forms(connection, runtime.catalog, organisation=organisation, episode_id=row.episode_id)
-    series = [form for form in forms if (form.instrument.key, form.rater) == (row.instrument, row.rater)]
+    untold: frozenset[UUID] = frozenset()
+    if caller.must_be_told:
+        untold = read_untold(connection, [row.episode_id], organisation=organisation).get(row.episode_id, untold)
+    series = [
+        form
+        for form in forms
+        if (form.instrument.key, form.rater) == (row.instrument, row.rater) and form.submission_id not in untold
+    ]
     opened = next((form for form in series if form.submission_id == row.submission_id), None)
     if opened is not None:
         series = same_scale(series, opened)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.episodes.signals import read_signal_changes, read_signals, signal_of
+from app.episodes.told import read_told
 from app.errors import NotFound
 from app.progress.store import find_episode
 from app.signals.life import Acknowledgement, LivingSignal, Turn, acting_place
@@ -33,16 +34,27 @@ async def signals(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_
     They are for those who treat and supervise: a key of the client's own finds none.
     """
     episode = await find_episode(runtime, caller, client_id=client_id, episode_id=episode_id)
-    if not caller.sees_the_stage:
+    if not caller.sees("signals"):
         raise NotFound
     organisation = caller.organisation
 
     def work(connection: Connection) -> tuple[LivingSignal, ...]:
         rows = read_signals(connection, organisation=organisation, episode_id=episode.episode_id)
+        rows = seen_signals(connection, runtime, caller, rows, episode_id=episode.episode_id)
         return living(connection, rows, runtime.vault.of(connection, organisation=organisation))
 
     found = await runtime.database.read(work, organisation=organisation)
     return EpisodeSignals(client_id=client_id, episode_id=episode.episode_id, signals=found)
+
+
+def seen_signals(
+    connection: Connection, runtime: Runtime, caller: Caller, rows: list[AnyRow], *, episode_id: UUID
+) -> list[AnyRow]:
+    """Keep the signals of an episode that rest on nothing but what is for the caller's eyes."""
+    if not (caller.must_be_told and rows):
+        return rows
+    told = read_told(connection, runtime.catalog, episode_id, organisation=caller.organisation)
+    return rows if told is None else [row for row in rows if told.signals.get(row.signal_id) == signal_of(row)]
 
 
 def living(connection: Connection, rows: list[AnyRow], vault: OrganisationVault) -> tuple[LivingSignal, ...]:

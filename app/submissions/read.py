@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
+from app.episodes.told import read_told, read_untold
 from app.errors import NotFound
 from app.storage.runtime import Runtime
 from app.submissions import store
@@ -32,6 +34,7 @@ async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
         form = found.get(submission_id)
         if form is None or not sees(caller, form):
             raise NotFound
+        form = as_told(connection, runtime, caller, form)
         successor, withdrawal = None, None
         if not form.current:
             successor, withdrawal = store.read_fate(connection, submission_id, organisation=caller.organisation)
@@ -42,3 +45,28 @@ async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
         return Fate(submission=form, superseded_by=successor, withdrawal=withdrawal, comment=comment)
 
     return await runtime.database.read(work, organisation=caller.organisation)
+
+
+def as_told(connection: Connection, runtime: Runtime, caller: Caller, form: StoredSubmission) -> StoredSubmission:
+    """Say of a form what rests on forms for the caller's eyes alone; of one that counts no longer nothing is left."""
+    if not caller.must_be_told:
+        return form
+    told = read_told(connection, runtime.catalog, form.episode_id, organisation=caller.organisation)
+    if told is None:
+        return form
+    said = told.assessments.get(form.submission_id)
+    if said is None or form.submission_id in told.untold:
+        raise NotFound
+    return replace(
+        form, change=said.change, signals=said.signals, stage=said.stage, recommendations=said.recommendations
+    )
+
+
+async def is_all_told(runtime: Runtime, caller: Caller, episode_ids: Collection[UUID]) -> bool:
+    """Say whether everything in some episodes is for the caller's eyes."""
+    if not caller.must_be_told:
+        return True
+    untold = await runtime.database.read(
+        lambda c: read_untold(c, episode_ids, organisation=caller.organisation), organisation=caller.organisation
+    )
+    return not untold

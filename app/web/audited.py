@@ -19,7 +19,7 @@ from starlette.responses import Response
 from app.access.caller import Caller
 from app.audit.log import Access, AccessKind, log
 from app.audit.seal_all import Sealer
-from app.errors import AllianceError
+from app.errors import ActingRequired, AllianceError
 from app.web.problem_table import PROBLEMS
 from app.web.problems import WebProblem, members
 
@@ -35,6 +35,8 @@ TELL_THEMSELVES: Final = frozenset(
 )
 #: Ids in paths that an entry may name: what was asked, whether it is there or not.
 _ASKED = ("client_id", "submission_id", "episode_id", "score_id", "signal_id")
+#: What is read without being a GET.
+_READING_POSTS: Final = frozenset({"post_lookup"})
 _REFUSED = frozenset({403, 404, 410})
 
 
@@ -64,10 +66,9 @@ async def audited(request: Request, operation: str, handler: Handler) -> Respons
     if caller is None or operation in ABOUT_NOBODY:
         return await handler(request)
     request.state.telling = told = Telling(has_events=operation in TELL_THEMSELVES)
-    sealer: Sealer | None = getattr(request.app.state, "sealer", None)
-    if sealer is not None:
-        sealer.note(organisation=caller.organisation)
+    _note(request, caller)
     try:
+        _check_person(caller, is_reading=request.method == "GET" or operation in _READING_POSTS)
         response = await handler(request)
     except Exception as error:
         refusal = _refusal(error, request.state.trace_id)
@@ -82,6 +83,19 @@ async def audited(request: Request, operation: str, handler: Handler) -> Respons
         outcome = "not_modified" if response.status_code == 304 else "told"
         await _log(request, operation, "access.read", outcome, told)
     return response
+
+
+def _note(request: Request, caller: Caller) -> None:
+    """Have what is written sealed in a moment; without a running service nobody does."""
+    sealer: Sealer | None = getattr(request.app.state, "sealer", None)
+    if sealer is not None:
+        sealer.note(organisation=caller.organisation)
+
+
+def _check_person(caller: Caller, *, is_reading: bool) -> None:
+    """Refuse a reader for whom nobody is named, where the organisation wants to know who reads."""
+    if is_reading and caller.lacks_a_person:
+        raise ActingRequired
 
 
 async def _log(request: Request, operation: str, kind: AccessKind, outcome: str, told: Telling) -> None:

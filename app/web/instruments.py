@@ -62,7 +62,7 @@ LANGUAGE: dict[str, Any] = {
 async def get_instruments(request: Request, caller: InstrumentsReader, service: Service) -> Response:
     """List every instrument, newest version, and those that are known without a key."""
     allowed = await enabled_instruments(service, organisation=caller.organisation)
-    told = [_told(request, service, instrument, allowed) for instrument in service.catalog.listed()]
+    told = [_told(request, service, caller, instrument, allowed=allowed) for instrument in service.catalog.listed()]
     known = [unavailable_out(one) for one in service.catalog.listed_unavailable()]
     return _cached(request, InstrumentListOut(items=[*told, *known], next_cursor=None), (one.locale for one in told))
 
@@ -82,7 +82,7 @@ async def get_instrument(
     if known is not None:
         return _cached(request, unavailable_out(known), ())
     allowed = await enabled_instruments(service, organisation=caller.organisation)
-    told = _told(request, service, service.catalog.latest(key), allowed)
+    told = _told(request, service, caller, service.catalog.latest(key), allowed=allowed)
     return _cached(request, told, (told.locale,))
 
 
@@ -100,7 +100,7 @@ async def get_version(
     if service.catalog.unavailable(key) is not None:
         raise NotFound(key)
     allowed = await enabled_instruments(service, organisation=caller.organisation)
-    told = _told(request, service, service.catalog.get(key, version), allowed)
+    told = _told(request, service, caller, service.catalog.get(key, version), allowed=allowed)
     return _cached(request, told, (told.locale,))
 
 
@@ -133,11 +133,16 @@ async def _check_enabled(service: Runtime, caller: Caller, instrument: Instrumen
             raise InstrumentNotEnabled
 
 
-def _told(request: Request, service: Runtime, instrument: Instrument, allowed: set[str]) -> InstrumentOut:
-    """Tell an instrument in the language the caller would rather read, of those there are."""
+def _told(
+    request: Request, service: Runtime, caller: Caller, instrument: Instrument, *, allowed: set[str]
+) -> InstrumentOut:
+    """Tell an instrument in the language the caller would rather read; not a client which stage an item is about."""
     header = ",".join(request.headers.getlist("accept-language"))
     locale = preferred_language(header, service.catalog.locales(instrument))
-    return instrument_out(service.catalog.told(instrument, locale), service.catalog, allowed=allowed)
+    told = instrument_out(service.catalog.told(instrument, locale), service.catalog, allowed=allowed)
+    if caller.sees("stage"):
+        return told
+    return told.model_copy(update={"items": [item.model_copy(update={"stage": None}) for item in told.items]})
 
 
 def _cached(request: Request, body: Out, locales: Iterable[str | None]) -> Response:

@@ -36,7 +36,9 @@ class ItemOut(Out):
     role: ItemRole
     components: Items
     reversed: bool
-    stage: Key | None = Field(description="For session-focus items: the stage they are about.")
+    stage: Key | None = Field(
+        description="For session-focus items: the stage they are about; null for a client's own key."
+    )
     topic: Key | None = Field(description="For items reported beside the scores: what they are about.")
     options: Annotated[list[OptionOut], Field(max_length=Options)]
 

@@ -56,16 +56,17 @@ _KINDS = (
         "Absent, malformed and another organisation's look the same. A new client exists from the first form on.",
     ),
     ProblemKind(
+        "acting_user_required",
+        403,
+        "The person for whom you ask is not named",
+        "Send `Acting-User` with your own id of that person. Safety checks need it always, reading about clients where "
+        "the organisation wants to know who reads.",
+    ),
+    ProblemKind(
         "rater_not_allowed",
         403,
         "The key takes the client's own forms only",
         "It opens one client: send forms with the rater `client` or `parent`.",
-    ),
-    ProblemKind(
-        "acting_user_required",
-        403,
-        "The person is not named",
-        "Send `Acting-User` with your own id of the person for whom you ask.",
     ),
     ProblemKind(
         "not_a_recipient",

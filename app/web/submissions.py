@@ -17,7 +17,7 @@ from app.stages.advice import FALLBACK_LANGUAGE, shipped_advice
 from app.storage.runtime import Runtime
 from app.submissions.intake import Outcome, Recorded
 from app.submissions.prepare import Entry
-from app.submissions.read import read
+from app.submissions.read import is_all_told, read
 from app.submissions.record import record
 from app.submissions.withdraw import withdraw
 from app.web.audited import telling
@@ -128,7 +128,9 @@ async def post_batch(
     entries, refused = sent_items(batch)
     outcomes = dict(zip(entries, await record(service, caller, list(entries.values())), strict=True))
     _tell(request, list(outcomes.values()))
-    view = None if _minimal(prefer) else _view(request, service, caller)
+    stored = {one.submission.episode_id for one in outcomes.values() if isinstance(one, Recorded)}
+    minimal = _minimal(prefer) or not await is_all_told(service, caller, stored)
+    view = None if minimal else _view(request, service, caller)
     trace_id = request.state.trace_id
     items = [item_out(index, {**outcomes, **refused}[index], view, trace_id) for index in range(len(batch.items))]
     if view is None:
@@ -227,7 +229,7 @@ async def _recorded(request: Request, service: Runtime, caller: Caller, entry: E
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
     status = 201 if outcome.created else 200
-    if _minimal(prefer):
+    if _minimal(prefer) or not await is_all_told(service, caller, [outcome.submission.episode_id]):
         return Response(status_code=status, headers=headers | {"Preference-Applied": "return=minimal"})
     view = _view(request, service, caller)
     return _told(submission_out(outcome.submission, view), view, status=status, headers=headers)
@@ -235,7 +237,7 @@ async def _recorded(request: Request, service: Runtime, caller: Caller, entry: E
 
 def _view(request: Request, service: Runtime, caller: Caller) -> View:
     language = _language(request.headers.get("accept-language"))
-    return View(catalog=service.catalog, sees_the_stage=caller.sees_the_stage, language=language)
+    return View(catalog=service.catalog, sees_the_stage=caller.sees("stage"), language=language)
 
 
 @lru_cache(maxsize=256)

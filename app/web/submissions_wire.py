@@ -212,7 +212,7 @@ class FormOut(Out):
     modality: Annotated[str, Field(max_length=40)] | None
     seen_by_therapist: bool | None
     answers: AnswersIn
-    reported: ReportedOut
+    reported: ReportedOut | None = Field(description="null for a key that opens one client.")
     comment: Annotated[str, Field(max_length=4000)] | None
 
 
@@ -302,7 +302,7 @@ def stored_submission_out(fate: Fate, view: View) -> StoredSubmissionOut:
         superseded_by=fate.superseded_by,
         withdrawal=None if fate.withdrawal is None else WithdrawalOut(**_withdrawal(fate.withdrawal)),
         therapist_id=stored.therapist_id,
-        form=_form_out(fate, view.catalog.get(stored.instrument.key, stored.instrument.version)),
+        form=_form_out(fate, view),
     )
 
 
@@ -319,8 +319,9 @@ def _withdrawal(withdrawal: Withdrawal) -> dict[str, Any]:
     }
 
 
-def _form_out(fate: Fate, instrument: Instrument) -> FormOut:
+def _form_out(fate: Fate, view: View) -> FormOut:
     stored = fate.submission
+    instrument = view.catalog.get(stored.instrument.key, stored.instrument.version)
     return FormOut(
         session_date=stored.session_date and stored.session_date.isoformat(),
         completed_at=stored.completed_at,
@@ -335,7 +336,9 @@ def _form_out(fate: Fate, instrument: Instrument) -> FormOut:
             wish_to_talk=stored.reported.wish_to_talk,
             ending=stored.reported.ending,
             stage=stored.reported.stage,
-        ),
+        )
+        if view.sees_the_stage
+        else None,
         comment=fate.comment,
     )
 

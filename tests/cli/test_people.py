@@ -42,6 +42,8 @@ def test_settings_are_settled_shown_and_logged(shell: Shell, org: str) -> None:
     for _ in range(2):
         settled = shell.data("orgs", "set", org, "--comments-allowed")
     assert settled == defaults | {"retention_months": 120, "comments_allowed": True}
+    assert shell.data("orgs", "set", org, "--acting-required")["acting_required"] is True
+    assert shell.data("orgs", "set", org, "--no-acting-required")["acting_required"] is False
     assert shell.data("orgs", "set", org, "--retention-months", "none")["retention_months"] is None
     assert "comments_allowed" in plain(shell.run("orgs", "set", org, "--no-comments-allowed").out)
     for months in ("0", "1201", "-1", "x"):
@@ -51,7 +53,7 @@ def test_settings_are_settled_shown_and_logged(shell: Shell, org: str) -> None:
         events.c.organisation_id == UUID(org), events.c.kind == "organisation.settings_changed"
     )
     rows = shell.ask(lambda r: r.database.read(lambda c: list(c.execute(query)), organisation=UUID(org)))
-    assert len(rows) == 4
+    assert len(rows) == 6
 
 
 def test_nobody_is_erased_without_a_time(shell: Shell, org: str) -> None:

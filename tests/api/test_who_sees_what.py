@@ -1,0 +1,293 @@
+"""Who sees what: the contract's table, copied here, walked over every operation that reads.
+
+| | client | therapist | supervisor | system |
+| own answers and scores | own | client's and own | caseload's | yes |
+| the other rater's answers and scores | - | client's (told to the client) | yes | yes |
+| signals, z, stage probabilities, recommendations | - | own clients | own teams | yes |
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from app.access import visibility
+from app.access.administer import create_application
+from app.access.binding import Binding
+from app.access.organisation import change_settings
+from app.access.visibility import TABLE
+from tests.api.operations import SAFETY_SCOPE_OF, SCOPE_OF
+from tests.api.test_supervisors import team
+from tests.harness import ANSWERS, Clinic, form, problem, therapists_form
+
+LOW: dict[str, Any] = dict.fromkeys(ANSWERS, 1)
+AUDIENCES = ("system", "supervisor", "therapist", "client")
+#: Whose forms each may read, by what the client was told: `silent` where nothing was stated.
+RATERS = {
+    "system": {"told", "silent", "untold", "therapist"},
+    "supervisor": {"told", "silent", "untold", "therapist"},
+    "therapist": {"told", "silent", "therapist"},
+    "client": {"told", "silent", "untold"},
+}
+#: What the client reports with each.
+REPORTED: dict[str, dict[str, Any]] = {"told": {"rupture": True}, "silent": {}, "untold": {"wish_to_talk": True}}
+#: What is concluded, drawn and compared is for those who treat.
+CONCLUSIONS = {"system": True, "supervisor": True, "therapist": True, "client": False}
+#: No supervisor's application may have the scope.
+NO_SCOPE = {"supervisor": {"submissions"}}
+#: Words that a client's answer never says, in the languages of our texts.
+NEVER = ("rupture", "ruptur", "termination", "terminación", "terminacion", "beendigung", "abbruch", "bruch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    """One organisation with a form of each kind, and a caller for each audience."""
+
+    callers: dict[str, Clinic]
+    forms: dict[str, dict[str, Any]]
+    signals: dict[str, str]
+
+    @property
+    def client(self) -> str:
+        """The client whom everything is about."""
+        return str(self.forms["told"]["client_id"])
+
+
+def course(clinic: Clinic) -> dict[str, dict[str, Any]]:
+    """Three forms of the client, of which they were told differently, and one of the therapist."""
+    kinds: dict[str, bool | None] = {"told": True, "silent": None, "untold": False}
+    made = {}
+    for session, (kind, said) in enumerate(kinds.items(), start=1):
+        about: dict[str, Any] = {"reported": REPORTED[kind], "seen_by_therapist": said}
+        made[kind] = clinic.recorded(form(session_number=session, **about))
+    made["therapist"] = clinic.recorded(therapists_form(session_number=1))
+    return made
+
+
+@pytest.fixture
+def walk(clinic: Clinic) -> Walk:
+    """The forms, and a caller of each audience who may read as much as the audience may."""
+    forms = course(clinic)
+    team(clinic, "North", members=("th-7",), supervisors=("sup",))
+    work = partial(
+        create_application,
+        clinic.service.runtime,
+        organisation=clinic.organisation,
+        name="supervision",
+        scopes=["scores:read", "caseload:read"],
+        audience="supervisor",
+        binding=Binding(kind="therapist", system=None, value="sup"),
+    )
+    callers = {
+        "system": clinic,
+        "supervisor": replace(clinic, api_key=clinic.service.portal.call(work).api_key),
+        "therapist": clinic.bound("therapist", "th-7"),
+        "client": clinic.bound("client", "mrn-1042"),
+    }
+    return Walk(
+        callers=callers,
+        forms=forms,
+        signals={
+            kind: signal["id"]
+            for kind, one in forms.items()
+            for signal in one["signals"]
+            if signal["opened_session"] == one["session_number"]
+        },
+    )
+
+
+def read(caller: Clinic, path: str) -> dict[str, Any] | None:
+    """Read what is there for a caller; None where nothing is."""
+    response = caller.get(path)
+    assert response.status_code in {200, 403, 404}, response.text
+    return dict(response.json()) if response.status_code == 200 else None
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_forms_are_read_by_whom_the_table_names(walk: Walk, audience: str) -> None:
+    """Each form by itself: answers, scores, and what is concluded."""
+    caller = walk.callers[audience]
+    for kind, made in walk.forms.items():
+        found = read(caller, f"/v1/submissions/{made['id']}")
+        is_seen = kind in RATERS[audience] and "submissions" not in NO_SCOPE.get(audience, ())
+        assert (found is not None) == is_seen, kind
+        if found is not None:
+            assert (found["stage"] is not None, bool(found["recommendations"])) == (CONCLUSIONS[audience],) * 2
+            assert bool(found["signals"]) == (CONCLUSIONS[audience] and kind != "therapist")
+            assert (found["form"]["reported"] is not None) == CONCLUSIONS[audience]
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_series_hold_the_forms_that_the_table_names(walk: Walk, audience: str) -> None:
+    """Progress, trajectory and explanations: the sessions of each rater, and no more."""
+    caller, base = walk.callers[audience], f"/v1/clients/{walk.client}"
+    sessions = {"told": 1, "silent": 2, "untold": 3}
+    own = [session for kind, session in sessions.items() if kind in RATERS[audience]]
+    expected = {"client": own} | ({"therapist": [1]} if "therapist" in RATERS[audience] else {})
+    told = read(caller, f"{base}/progress") or {}
+    assert {line["rater"]: line["sessions"] for line in told["series"]} == expected
+    assert (told["stage"] is not None, told["open_signals"] is not None) == (CONCLUSIONS[audience],) * 2
+    drawn = read(caller, f"{base}/trajectory") or {}
+    points = {line["rater"]: [point["session_number"] for point in line["points"]] for line in drawn["series"]}
+    assert points == expected
+    assert {line["shape"] is not None for line in drawn["series"]} == {CONCLUSIONS[audience]}
+    for kind, made in walk.forms.items():
+        found = read(caller, f"{base}/scores/{made['scores'][0]['id']}/explanation")
+        assert (found is not None) == (kind in RATERS[audience]), kind
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_conclusions_are_for_those_who_treat(walk: Walk, audience: str) -> None:
+    """Stage, signals, their explanations, the comparison of raters, the caseload."""
+    caller, base = walk.callers[audience], f"/v1/clients/{walk.client}"
+    is_for = CONCLUSIONS[audience]
+    for path in (f"{base}/stage", f"{base}/signals", f"{base}/discrepancy", "/v1/caseload"):
+        assert (read(caller, path) is not None) == is_for, path
+    listed = read(caller, f"{base}/signals") or {"signals": []}
+    seen = {one["id"] for one in listed["signals"]}
+    for kind, signal in walk.signals.items():
+        is_seen = is_for and kind in RATERS[audience]
+        assert (signal in seen) == is_seen, kind
+        assert (read(caller, f"{base}/signals/{signal}/explanation") is not None) == is_seen, kind
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_the_feed_names_what_is_seen(walk: Walk, audience: str) -> None:
+    """Forms of others' eyes, and signals that rest on them, are not told by their ids either."""
+    items = (read(walk.callers[audience], "/v1/changes?after=0&limit=200") or {})["items"]
+    named = {one["submission_id"] for one in items if one["submission_id"]}
+    assert named == {made["id"] for kind, made in walk.forms.items() if kind in RATERS[audience]}
+    signals = {one["signal_id"] for one in items if one["signal_id"]}
+    assert walk.signals["untold"] not in signals or audience in {"system", "supervisor"}
+    assert not signals or CONCLUSIONS[audience]
+
+
+def test_the_therapist_is_not_shown_what_rests_on_an_untold_form(walk: Walk, clinic: Clinic) -> None:
+    """The caseload names no signal of it, nor can it be acknowledged, and nothing of it is told to who sends more."""
+    therapist = walk.callers["therapist"]
+    (case,) = (read(therapist, "/v1/caseload") or {})["items"]
+    (whole,) = (read(clinic, "/v1/caseload") or {})["items"]
+    assert (whole["attention"], whole["signal_id"] in walk.signals.values()) == ("alert", True)
+    assert (case["attention"], case["signal_id"]) == ("none", None)
+    path = f"/v1/clients/{walk.client}/signals/{walk.signals['untold']}/acknowledgements"
+    sent = {"json": {"acting": "th-7", "reason": "other"}, "headers": {"Idempotency-Key": "k"}}
+    assert therapist.request("POST", path, **sent).status_code == 404
+    posted = therapist.post(therapists_form(session_number=2))
+    assert (posted.status_code, posted.content) == (201, b"")
+    assert posted.headers["Preference-Applied"] == "return=minimal"
+    batch = therapist.post_batch([("b", therapists_form(session_number=3))]).json()["items"]
+    assert [(one["status"], one["submission"]) for one in batch] == [(201, None)]
+
+
+def test_what_the_therapist_reads_is_counted_without_untold_forms(clinic: Clinic) -> None:
+    """The same as in an organisation where the form was never sent: scores, change, stage, signals."""
+    answers = {1: {}, 2: LOW, 3: {"1": 5}}
+    texts = []
+    for has_untold in (True, False):
+        here = clinic.service.clinic()
+        for session, changed in answers.items():
+            if session == 2 and not has_untold:
+                continue
+            sent = form(session_number=session, answers=ANSWERS | changed, seen_by_therapist=session != 2)
+            last = here.recorded(sent)
+        therapist = here.bound("therapist", "th-7")
+        progress = read(therapist, f"/v1/clients/{last['client_id']}/progress") or {}
+        whole = read(therapist, f"/v1/submissions/{last['id']}") or {}
+        told = {
+            "series": [{"sessions": line["sessions"], "totals": line["totals"]} for line in progress["series"]],
+            "stage": progress["stage"],
+            "open": progress["open_signals_count"],
+            "change": whole["change"],
+            "of_form": whole["stage"]["probabilities"],
+            "signals": len(whole["signals"]),
+        }
+        texts.append(json.dumps(told, sort_keys=True))
+    assert texts[0] == texts[1]
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Yield all texts of an answer, of names and of values."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _words(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _words(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.mark.parametrize("language", ["en", "es", "de"])
+def test_a_client_never_reads_the_words(walk: Walk, clinic: Clinic, language: str) -> None:
+    """Over all that a client's key opens, of a history with a rupture and an ending, in every language."""
+    clinic.recorded(therapists_form(session_number=4, reported={"rupture": True, "ending": "planned"}))
+    client, base = walk.callers["client"], f"/v1/clients/{walk.client}"
+    paths = [f"{base}/progress", f"{base}/trajectory", "/v1/changes?after=0&limit=200", "/v1/instruments/trq-s"]
+    paths += [f"/v1/submissions/{walk.forms[kind]['id']}" for kind in ("told", "silent", "untold")]
+    paths += [f"{base}/scores/{one['id']}/explanation" for one in walk.forms["told"]["scores"]]
+    paths += [f"{base}/episodes/{walk.forms['told']['episode_id']}/schedule"]
+    found = []
+    for path in paths:
+        response = client.get(path, headers={"Accept-Language": language})
+        assert response.status_code == 200, path
+        found += [(path, word) for word in _words(response.json()) for never in NEVER if never in word.lower()]
+    assert found == []
+
+
+def test_every_reading_operation_was_walked() -> None:
+    """A new operation has to be looked at here: what it tells to whom."""
+    walked = {
+        "GET /v1/submissions/{submission_id}", "GET /v1/clients/{client_id}/progress", "GET /v1/caseload",
+        "GET /v1/clients/{client_id}/trajectory", "GET /v1/clients/{client_id}/discrepancy", "GET /v1/changes",
+        "GET /v1/clients/{client_id}/stage", "GET /v1/clients/{client_id}/scores/{score_id}/explanation",
+        "GET /v1/clients/{client_id}/signals", "GET /v1/clients/{client_id}/signals/{signal_id}/explanation",
+        "GET /v1/clients/{client_id}/episodes/{episode_id}/schedule",
+    }  # fmt: skip
+    elsewhere = {name for name in SCOPE_OF if "/instruments" in name or "/organisations/me" in name} | set(
+        SAFETY_SCOPE_OF
+    )
+    assert {name for name in SCOPE_OF if name.startswith("GET")} - elsewhere == walked
+
+
+@pytest.mark.parametrize(("eyes", "field"), [("client", "scores"), ("client", "stage"), ("client", "signals")])
+def test_a_table_that_allows_too_much_is_found(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch, eyes: str, field: str
+) -> None:
+    """Planted: one cell of the table opened; the walk above sees it."""
+    opened = dict(TABLE) | {eyes: dict(TABLE[eyes]) | {field: visibility.ALL}}  # type: ignore[index] # eyes of ours
+    monkeypatch.setattr(visibility, "TABLE", opened)
+
+    def walked() -> None:
+        test_series_hold_the_forms_that_the_table_names(walk, eyes)
+        test_conclusions_are_for_those_who_treat(walk, eyes)
+
+    with pytest.raises(AssertionError):
+        walked()
+
+
+def test_where_it_is_wanted_a_person_must_be_named(clinic: Clinic) -> None:
+    """From the next request on every read needs one, but a client's own key; writes do not."""
+    made = clinic.recorded(form())
+    path = f"/v1/clients/{made['client_id']}/progress"
+    client = clinic.bound("client", "mrn-1042")
+    clinic.service.in_service(
+        lambda c: change_settings(
+            c, {"acting_required": True}, organisation=clinic.organisation, at=clinic.service.runtime.now()
+        ),
+        organisation=clinic.organisation,
+    )
+    for read_path in (path, "/v1/caseload", "/v1/changes", f"/v1/submissions/{made['id']}"):
+        refused = clinic.get(read_path)
+        assert (refused.status_code, problem(refused)["code"]) == (403, "acting_user_required")
+        assert clinic.get(read_path, headers={"Acting-User": "person-1"}).status_code == 200
+    looked_up = clinic.request("POST", "/v1/clients/lookup", json={"ref": "mrn-1042"})
+    assert problem(looked_up)["code"] == "acting_user_required"
+    assert client.get(path).status_code == 200
+    assert clinic.post(form(session_number=2)).status_code == 201
+    assert clinic.get("/v1/instruments").status_code == 200
