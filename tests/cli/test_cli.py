@@ -107,7 +107,7 @@ def test_in_production_missing_secrets_are_not_made(shell: Shell, tmp_path: Path
     """A new secret would make every stored key and reference useless, so the command stops."""
     elsewhere = tmp_path / "elsewhere"
     said = shell.refused("orgs", "list", ALLIANCE_ENV="production", ALLIANCE_SECRETS_DIR=str(elsewhere))
-    assert "master-key is missing" in said
+    assert "api-key-pepper is missing" in said
     assert not elsewhere.exists()
 
 
