@@ -5,6 +5,7 @@ AllianceError
 ├── Conflict                 the form is fine, what is stored says no
 │   ├── KeyReused, KeyRepeated, KeyInProgress, SourceConflict
 │   ├── SessionAlreadyRated, NotCurrent, LaterEpisodeOpen, EpisodeTherapistMismatch
+│   ├── InvitationUsed, InvitationNotOpen
 │   ├── InstrumentNotEnabled, InstrumentKeyNotAvailable
 │   └── SafeguardingNotConfigured, SafetyCheckClosed, LegalHold
 ├── AlreadyExists            the id that the sender made is bound to other content
@@ -14,6 +15,7 @@ AllianceError
 │   └── ErasedMeanwhile      the client was erased by somebody else while this was under way
 ├── Unauthenticated, Forbidden, RaterNotAllowed, ActingRequired, NotARecipient
 ├── ClientErased             a late repeat of what was said about somebody who was erased since
+├── InvitationNeeded, InvitationOver
 ├── GrantRefused             a token is not given out
 ├── FetchRefused             another site's document can't be had, or must not be asked for
 ├── StorageBusy, StorageUnavailable
@@ -59,6 +61,18 @@ class InvalidSubmission(AllianceError):
         super().__init__(code or self.code)
         self.faults = faults
         self.specific_code = code or self.code
+
+
+class InvitationNeeded(AllianceError):
+    """The operation is for who was invited: no key and no other token opens it."""
+
+    code = "invitation_needed"
+
+
+class InvitationOver(AllianceError):
+    """The invitation has expired; whoever has sent it may renew it."""
+
+    code = "invitation_expired"
 
 
 class Conflict(AllianceError):
@@ -152,6 +166,18 @@ class EpisodeTherapistMismatch(Conflict):
     """The episode is known with another therapist."""
 
     code = "episode_therapist_mismatch"
+
+
+class InvitationUsed(Conflict):
+    """The invitation has brought another form already, or was revoked, and can't be changed."""
+
+    code = "invitation_used"
+
+
+class InvitationNotOpen(Conflict):
+    """The form was filled in before the time for which it was asked."""
+
+    code = "invitation_not_open"
 
 
 class InstrumentNotEnabled(Conflict):

@@ -30,6 +30,7 @@ from app.web import (
     documentation,
     health,
     instruments,
+    invitations,
     metrics,
     oauth,
     people,
@@ -93,7 +94,7 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
 def _add_routes(app: FastAPI, settings: Settings) -> None:
     """Add every operation, and the folders of the pages."""
     personal = (submissions, clients, schedule, people, signals, caseload, changes, safeguarding)
-    for resource in (*personal, psychometrics, instruments, oauth, health, documentation):
+    for resource in (*personal, psychometrics, instruments, invitations, oauth, health, documentation):
         app.include_router(resource.router)
     if settings.metrics_port is None:
         app.include_router(metrics.router)

@@ -18,6 +18,7 @@ Scope = Literal[
     "caseload:read",
     "signals:write",
     "clients:erase",
+    "invitations:write",
     "safeguarding:read",
     "admin",
 ]
@@ -43,6 +44,7 @@ class Caller:
     A key may open one client or one therapist only; then everything of others is absent. A supervisor's key opens the
     therapists in `supervised`, who may be nobody; there `therapist_id` is the supervisor, and opens nothing itself.
     `acting` is the person behind the request, as the application knows them: an id, never a name.
+    Who calls with an invitation is the client of it, has no scope, and opens that invitation alone.
     """
 
     organisation: UUID
@@ -53,6 +55,7 @@ class Caller:
     supervised: frozenset[UUID] | None = None
     acting: str | None = None
     acting_required: bool = False
+    invitation: UUID | None = None
 
     @property
     def eyes(self) -> Eyes:

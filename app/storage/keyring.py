@@ -59,6 +59,10 @@ class KeyRing:
         """Digest a part of the organisation's log together with what came before it, always 32 bytes."""
         return hmac.digest(_own(self.audit_key, organisation=organisation), kind.encode() + before + text, "sha256")
 
+    def invitation(self, secret: bytes, *, organisation: UUID, invitation_id: UUID) -> bytes:
+        """Digest the secret part of an invitation's token."""
+        return _digest(self.pepper, "invitation", invitation_id.hex, secret.hex(), organisation=organisation)
+
     def api_key(self, secret: bytes, *, organisation: UUID, key_id: UUID) -> bytes:
         """Digest the secret part of an API key."""
         return _digest(self.pepper, "api_key", key_id.hex, secret.hex(), organisation=organisation)

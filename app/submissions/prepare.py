@@ -30,7 +30,7 @@ from app.submissions.form import Form, canonical_content, canonical_request
 AHEAD = timedelta(hours=24)
 
 #: A key belongs to one of these; the same text on another route is another key.
-Route = Literal["submissions", "put", "corrections", "withdrawals", "acknowledgements"]
+Route = Literal["submissions", "put", "corrections", "withdrawals", "acknowledgements", "invitations"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

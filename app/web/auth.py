@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.access.authenticate import authenticate
 from app.access.caller import Caller
 from app.access.caller import Scope as Permission
-from app.errors import Forbidden, Unauthenticated
+from app.errors import Forbidden, InvitationNeeded, Unauthenticated
 from app.web.problems import WebProblem
 
 #: Everything else needs credentials, what does not exist included.
@@ -74,8 +74,11 @@ class _Opens(SecurityBase):
 
     scheme_name = "bearer"
     model = HTTPBearerModel(
-        bearerFormat="API key",
-        description="An API key of an application. Keys are made by `alliance apps create`.",
+        bearerFormat="API key or JWT",
+        description=(
+            "An API key of an application, made by `alliance apps create`; an access token from `POST /oauth/token`; "
+            "or a token of the organisation's own identity provider."
+        ),
     )
 
     def __init__(self, scope: Permission) -> None:
@@ -89,6 +92,23 @@ class _Opens(SecurityBase):
         return caller
 
 
+class _OpensInvitation(SecurityBase):
+    """The security of the two operations that an invitation opens, and that nothing else does."""
+
+    scheme_name = "invitation"
+    model = HTTPBearerModel(
+        bearerFormat="Invitation",
+        description="The token of an invitation. It opens the form that is due, and nothing else.",
+    )
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return who was invited, or refuse anybody else."""
+        caller: Caller = request.state.caller
+        if caller.invitation is None:
+            raise InvitationNeeded
+        return caller
+
+
 InstrumentsReader = Annotated[Caller, Security(_Opens("instruments:read"), scopes=["instruments:read"])]
 SubmissionsWriter = Annotated[Caller, Security(_Opens("submissions:write"), scopes=["submissions:write"])]
 SubmissionsReader = Annotated[Caller, Security(_Opens("submissions:read"), scopes=["submissions:read"])]
@@ -97,4 +117,6 @@ SignalsWriter = Annotated[Caller, Security(_Opens("signals:write"), scopes=["sig
 Eraser = Annotated[Caller, Security(_Opens("clients:erase"), scopes=["clients:erase"])]
 CaseloadReader = Annotated[Caller, Security(_Opens("caseload:read"), scopes=["caseload:read"])]
 SafeguardingReader = Annotated[Caller, Security(_Opens("safeguarding:read"), scopes=["safeguarding:read"])]
+InvitationsWriter = Annotated[Caller, Security(_Opens("invitations:write"), scopes=["invitations:write"])]
+Invited = Annotated[Caller, Security(_OpensInvitation())]
 Administrator = Annotated[Caller, Security(_Opens("admin"), scopes=["admin"])]

@@ -23,6 +23,7 @@ from app.web.instruments_wire import (
     ScoreIn,
     instrument_out,
     unavailable_out,
+    without_stages,
 )
 from app.web.language import preferred_language
 from app.web.openapi import problems
@@ -140,9 +141,7 @@ def _told(
     header = ",".join(request.headers.getlist("accept-language"))
     locale = preferred_language(header, service.catalog.locales(instrument))
     told = instrument_out(service.catalog.told(instrument, locale), service.catalog, allowed=allowed)
-    if caller.sees("stage"):
-        return told
-    return told.model_copy(update={"items": [item.model_copy(update={"stage": None}) for item in told.items]})
+    return told if caller.sees("stage") else without_stages(told)
 
 
 def _cached(request: Request, body: Out, locales: Iterable[str | None]) -> Response:

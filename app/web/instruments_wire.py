@@ -257,3 +257,8 @@ def _item_out(instrument: Instrument, item: Item) -> ItemOut:
         topic=item.topic,
         options=[OptionOut(value=option.value, label=option.label) for option in item.options],
     )
+
+
+def without_stages(told: InstrumentOut) -> InstrumentOut:
+    """Leave out which stage an item is about: it is not for a client."""
+    return told.model_copy(update={"items": [item.model_copy(update={"stage": None}) for item in told.items]})

@@ -20,6 +20,7 @@ _DESCRIPTIONS = {
     404: "Nothing is there: absent, malformed or another organisation's.",
     408: "The body did not come in time; nothing was stored.",
     409: "What is stored forbids it.",
+    410: "It is over, or the client was erased.",
     412: "The id stands for another form, or what is to be changed is not as it was read.",
     413: "The body is over 1 MiB.",
     415: "The body is not declared as JSON.",
@@ -52,6 +53,7 @@ _TAGS = [
     },
     {"name": "organisations", "description": "What an organisation's own forms say of its instruments."},
     {"name": "instruments", "description": "What is asked and how it is counted; scoring without storing."},
+    {"name": "invitations", "description": "A form that is due: the client's way in, with a token for this one form."},
     {"name": "oauth", "description": "Access tokens for applications, and the keys that these are signed with."},
     {"name": "health", "description": "Whether the service lives and can work."},
 ]
@@ -80,6 +82,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "signal_id": {"description": "The `id` of a signal."},
     "check_id": {"description": "The `id` of a safety check."},
     "episode_id": {"description": "The `episode_id` in the answer to a form."},
+    "invitation_id": {"description": "The `id` of an invitation."},
     "key": {"description": "The instrument's key."},
     "version": {"description": "A version of the instrument."},
 }

@@ -75,6 +75,12 @@ _KINDS = (
         "The operator names those who do: `alliance safeguarding recipients add`.",
     ),
     ProblemKind(
+        "invitation_needed",
+        403,
+        "The operation is for who was invited",
+        "Send the token of an invitation. An API key or an access token does not open it.",
+    ),
+    ProblemKind(
         "method_not_allowed", 405, "The method is not allowed here", "The `Allow` header names those that are."
     ),
     ProblemKind(
@@ -156,6 +162,24 @@ _KINDS = (
         409,
         "The episode belongs to another therapist",
         "A change of therapist starts a new episode: send another `episode_ref`.",
+    ),
+    ProblemKind(
+        "invitation_used",
+        409,
+        "The invitation has had its form",
+        "It brings one form, and what was revoked brings none. Make another invitation for another form.",
+    ),
+    ProblemKind(
+        "invitation_not_open",
+        409,
+        "The form was filled in too early",
+        "`opens_at` of the invitation says from when on its answers count.",
+    ),
+    ProblemKind(
+        "invitation_expired",
+        410,
+        "The invitation has expired",
+        "Filled in after `expires_at`, or sent more than 30 days later. Ask whoever has sent it to renew it.",
     ),
     ProblemKind(
         "instrument_not_enabled",

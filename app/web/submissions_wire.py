@@ -269,8 +269,8 @@ def form_of(sent: SubmissionIn) -> Form:
         instrument=sent.instrument,
         instrument_version=sent.instrument_version,
         rater=sent.rater,
-        client_ref=_reference(sent.client_ref),
-        therapist_ref=_reference(sent.therapist_ref),
+        client_ref=reference_of(sent.client_ref),
+        therapist_ref=reference_of(sent.therapist_ref),
         episode_ref=sent.episode_ref,
         session_number=sent.session_number,
         planned_sessions=sent.planned_sessions,
@@ -388,7 +388,8 @@ def _notes(stored: StoredSubmission) -> list[str]:
     return [note for total in totals if (note := ceiling(total))]
 
 
-def _reference(sent: str | ReferenceIn) -> Reference:
+def reference_of(sent: str | ReferenceIn) -> Reference:
+    """Map a reference; a plain text is of the organisation's own system."""
     if isinstance(sent, str):
         return Reference(system=None, value=sent)
     return Reference(system=sent.system, value=sent.value)

@@ -70,6 +70,14 @@ SAFETY_SCOPE_OF = {
     "POST /v1/safeguarding/{check_id}/acknowledgement": "safeguarding:read",
     "POST /v1/safeguarding/{check_id}/closing": "safeguarding:read",
 }
+#: Invitations, apart as in the service: a system sends them, and only who was invited fetches and brings the form.
+INVITATION_SCOPE_OF = {
+    "POST /v1/invitations": "invitations:write",
+    "GET /v1/invitations/{invitation_id}": "invitations:write",
+    "POST /v1/invitations/{invitation_id}/renewal": "invitations:write",
+    "POST /v1/invitations/{invitation_id}/revocation": "invitations:write",
+}
+BY_INVITATION = ("GET /v1/invitations/mine", "POST /v1/invitations/mine/submission")
 #: Operations whose path names something of an organisation. A PUT names what is not there yet.
 PERSONAL = [
     name
@@ -98,6 +106,7 @@ class Ids:
     signal_id: str = ABSENT
     episode_id: str = ABSENT
     check_id: str = ABSENT
+    invitation_id: str = ABSENT
     key: str = "trq-s"
     version: str = "1.0.0"
     client_ref: str = "mrn-1042"
@@ -141,6 +150,20 @@ def body_of(name: str, ids: Ids) -> dict[str, Any] | None:
         "PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule": {"expected_sessions": 12, "cadence_days": 7},
         "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": {"acting": "th-7", "reason": "other"},
         "POST /v1/instruments/{key}/score": {"answers": {"1": 4}},
+        "POST /v1/invitations": {
+            "client_ref": ids.client_ref,
+            "therapist_ref": ids.therapist_ref,
+            "session_number": 1,
+            "instrument": "trq-s",
+            "rater": "client",
+        },
+        "POST /v1/invitations/{invitation_id}/renewal": {},
+        "POST /v1/invitations/{invitation_id}/revocation": {},
+        "POST /v1/invitations/mine/submission": {
+            "instrument": "trq-s",
+            "answers": {"1": 4},
+            "completed_at": "2026-11-01T10:00:00Z",
+        },
         "POST /v1/safeguarding": {
             "form": "safety-1",
             "client_ref": ids.client_ref,

@@ -16,6 +16,8 @@ from app.main import create_app
 from app.web.auth import is_public
 from tests.api.operations import (
     ABSENT,
+    BY_INVITATION,
+    INVITATION_SCOPE_OF,
     MAKING,
     PERSONAL,
     PUBLIC,
@@ -298,16 +300,20 @@ def routes(service: Service) -> list[tuple[str, str]]:
 
 def test_every_route_is_public_or_has_a_scope(service: Service) -> None:
     """Deny by default: a route that is in neither list fails here before anybody finds it."""
-    found, every = routes(service), SCOPE_OF | SAFETY_SCOPE_OF
+    found, every = routes(service), SCOPE_OF | SAFETY_SCOPE_OF | INVITATION_SCOPE_OF
     assert {path for _, path in found if path in PUBLIC} == PUBLIC
-    assert {f"{method} {path}" for method, path in found if path not in PUBLIC} == every.keys() | UNLISTED
+    assert {f"{method} {path}" for method, path in found if path not in PUBLIC} == every.keys() | UNLISTED | set(
+        BY_INVITATION
+    )
     declared = create_app(service.runtime).openapi()["paths"]
     assert {
         f"{method.upper()} {path}": [list(one.items()) for one in operation.get("security", [])]
         for path, operations in declared.items()
         for method, operation in operations.items()
         if path not in PUBLIC
-    } == {name: [[("bearer", [scope])]] for name, scope in every.items()}
+    } == {name: [[("bearer", [scope])]] for name, scope in every.items()} | {
+        name: [[("invitation", [])]] for name in BY_INVITATION
+    }
 
 
 @pytest.mark.parametrize(("content", "media_type"), [(b"{", "application/json"), (b"", "text/plain"), (b"{}", "x/y")])
@@ -328,7 +334,7 @@ def test_what_is_public_is_public_by_its_path(service: Service) -> None:
         assert service.request("GET", path).status_code == 200
     assert is_public("/oauth/token")
     assert service.request("POST", "/oauth/token").json() == {"error": "invalid_request"}
-    for name in SCOPE_OF | SAFETY_SCOPE_OF:
+    for name in SCOPE_OF | SAFETY_SCOPE_OF | INVITATION_SCOPE_OF:
         assert not is_public(request(name, Ids())[1])
 
 

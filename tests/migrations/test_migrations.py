@@ -20,6 +20,7 @@ from app.storage.tables import metadata
 from app.storage.types import Document
 from tests.api.operations import Ids, call
 from tests.api.safety import listed, offering, opened, post_check
+from tests.api.test_invitations import invited
 from tests.api.test_issuers import Provider
 from tests.api.test_norm_in_use import NORM, activate
 from tests.api.test_supervisors import team
@@ -65,7 +66,7 @@ def written(url: str, statement: str, **values: str) -> int:
 
 #: Tables that no part of the service writes to yet; whoever brings one to life fills it here.
 NOTHING_YET = {
-    "invitations", "consents",
+    "consents",
 }  # fmt: skip
 
 
@@ -80,6 +81,7 @@ def filled(own_url: str, portal: BlockingPortal, tmp_path: Path) -> str:
         activate(clinic, NORM)
         Backend.of(clinic).token()
         Provider.of(clinic)
+        invited(clinic)
         counts = {name: count for name, count in clinic.counts().items() if count == 0}
         assert set(counts) == NOTHING_YET
     return own_url

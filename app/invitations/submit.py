@@ -1,0 +1,107 @@
+"""Bring the form that one was invited to fill in: once, and safely again with the same content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from app.access.binding import log
+from app.access.caller import Caller
+from app.errors import Fault, InvalidSubmission, InvitationNotOpen, InvitationOver, InvitationUsed, KeyReused
+from app.instruments.model import Answer
+from app.invitations.fetch import Fetched, invited
+from app.invitations.invitation import ARRIVES_WITHIN, BEHIND, Invitation
+from app.invitations.store import change_invitation, find_invitation
+from app.storage.runtime import Runtime
+from app.submissions.form import Form, Reference, Reported
+from app.submissions.intake import Recorded
+from app.submissions.prepare import Entry
+from app.submissions.record import record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilledIn:
+    """What the client sends: everything else stands in the invitation."""
+
+    instrument: str
+    answers: Mapping[str, Answer]
+    completed_at: datetime
+    locale: str | None
+
+
+async def submit(runtime: Runtime, caller: Caller, sent: FilledIn) -> Recorded:
+    """Record the form under the invitation: the same again is answered as the first time, another one refused."""
+    found = await invited(runtime, caller)
+    _check_time(found.invitation, sent, now=runtime.now())
+    if sent.instrument != found.invitation.instrument:
+        raise InvalidSubmission(Fault(pointer="/instrument", code="not_allowed"))
+    invitation_id = found.invitation.invitation_id
+    entry = Entry(form=_form(found, sent), key=str(invitation_id), route="invitations")
+    (outcome,) = await record(runtime, caller, [entry])
+    if isinstance(outcome, KeyReused):
+        raise InvitationUsed
+    if not isinstance(outcome, Recorded):
+        raise outcome
+    await _use(runtime, caller, outcome, found.invitation)
+    return outcome
+
+
+def _check_time(invitation: Invitation, sent: FilledIn, *, now: datetime) -> None:
+    """Take what was filled in in time, though it may arrive later."""
+    if sent.completed_at < invitation.opens_at - BEHIND:
+        raise InvitationNotOpen
+    if sent.completed_at > invitation.expires_at or now > invitation.expires_at + ARRIVES_WITHIN:
+        raise InvitationOver
+
+
+def _form(found: Fetched, sent: FilledIn) -> Form:
+    """Put together what was sent and what the invitation says."""
+    return Form(
+        instrument=found.invitation.instrument,
+        instrument_version=found.invitation.instrument_version,
+        rater=found.invitation.rater,
+        client_ref=_reference(found.form.client),
+        therapist_ref=_reference(found.form.therapist),
+        episode_ref=found.form.episode,
+        session_number=found.invitation.session_number,
+        planned_sessions=None,
+        session_date=None,
+        completed_at=sent.completed_at,
+        locale=sent.locale,
+        channel=None,
+        modality=None,
+        answers=dict(sent.answers),
+        reported=Reported(),
+        seen_by_therapist=True,  # the form says so before the first question
+        source=None,
+        comment=None,
+    )
+
+
+def _reference(parts: tuple[str, str]) -> Reference:
+    return Reference(system=parts[0] or None, value=parts[1])
+
+
+async def _use(runtime: Runtime, caller: Caller, outcome: Recorded, invitation: Invitation) -> None:
+    """Note which form the invitation has brought; a repeat makes up for it if that was cut short."""
+    if invitation.submission_id is not None:
+        return
+    submission_id, organisation = outcome.submission.submission_id, caller.organisation
+
+    def work(connection: Connection) -> None:
+        row = find_invitation(connection, invitation.invitation_id, organisation=organisation, lock=True)
+        if row is None or row.submission_id is not None:
+            return
+        change_invitation(
+            connection, invitation.invitation_id, {"submission_id": submission_id}, organisation=organisation
+        )
+        about = {"invitation_id": str(invitation.invitation_id), "submission_id": str(submission_id)}
+        log(
+            connection, runtime, "invitation.used", about,
+            organisation=organisation, at=runtime.now(), application=caller.application,
+        )  # fmt: skip
+
+    await runtime.database.write(work, organisation=organisation)
