@@ -12,8 +12,18 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from app.storage import database
 from app.submissions import write
-from tests.faults import bad_credentials, foreign_ids, one_key, planted, struck_writes
+from tests.faults import (
+    against_model,
+    bad_credentials,
+    foreign_ids,
+    fuzzing,
+    one_key,
+    planted,
+    sick_storage,
+    struck_writes,
+)
 from tests.faults.ground import Ground
 from tests.harness import Service
 
@@ -21,13 +31,13 @@ from tests.harness import Service
 @contextmanager
 def criterion_removed(service: Service) -> Iterator[None]:
     """Let every statement that reads one organisation's rows read those of all."""
-    database: Any = service.runtime.database
+    opened: Any = service.runtime.database
     pattern = re.compile(r"(\w+\.organisation_id = (?:\?|\$\d+::UUID))")
 
     def before(_c: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> tuple[str, Any]:
         return pattern.sub(r"(\1 OR 1 = 1)", statement) if statement.startswith("SELECT") else statement, parameters
 
-    engines = [database._writing, database._reading]
+    engines = [opened._writing, opened._reading]
     for engine in engines:
         event.listen(engine, "before_cursor_execute", before, retval=True)
     yield
@@ -56,8 +66,8 @@ def test_races_find_keys_that_were_forgotten(ground: Ground) -> None:
 
 def two_transactions(service: Service) -> Callable[[], None]:
     """Commit what was written so far when a statement fails."""
-    database: Any = service.runtime.database
-    engine = getattr(database, "_writing", None) or database._engine.sync_engine
+    opened: Any = service.runtime.database
+    engine = getattr(opened, "_writing", None) or opened._engine.sync_engine
 
     def rollback(connection: Any) -> None:
         connection.commit()
@@ -92,3 +102,28 @@ def test_strikes_find_events_that_are_skipped_the_second_time(ground: Ground, mo
         monkeypatch.setattr(struck_writes, "_writes", lambda _: found)
         with planted.planted(planted.events_skipped, write):
             assert struck_writes.struck(service, Random(1), cycles=20).other_faults > 0
+
+
+def test_the_model_finds_keys_that_were_forgotten(ground: Ground) -> None:
+    """What is replayed in the model is not in the service."""
+    with planted.planted(planted.keys_forgotten, write):
+        counts = against_model.run(ground, seed=1, cycles=3)
+    assert any(one.startswith("again: ") for one in counts.says), counts.says
+
+
+def test_sicknesses_find_a_service_that_does_not_know_them(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the database that is not told as such is a 500."""
+    monkeypatch.setattr(database, "_sqlite_error", lambda error: error)
+    monkeypatch.setattr(database, "_sqlstate", lambda _: "")
+    counts = sick_storage.run(ground, seed=1, cycles=1)
+    assert any(one.endswith("answered 500") for one in counts.says), counts.says
+
+
+def test_fuzzing_finds_what_a_parser_should_not_raise(ground: Ground) -> None:
+    """Three bytes that chance would not hit; the input that did it is told."""
+    if ground.database == "postgresql":
+        return
+    counts = fuzzing.run(ground, seed=1, cycles=200_000, targets=("planted",))
+    assert counts.other_faults == 1
+    assert "RuntimeError: planted" in counts.says[0]
+    assert "7b7b7b" in counts.says[0]
