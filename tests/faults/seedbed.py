@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
@@ -36,7 +37,9 @@ class Seedbed:
     def fork(self, order: dict[str, Any]) -> int:
         """Fork a service and return its process id."""
         with self._asking:
-            process = self._process = self._process or _begin()
+            if self._process is None or self._process.poll() is not None:
+                self._process = _begin()
+            process = self._process
             cast("IO[str]", process.stdin).write(json.dumps(order) + "\n")
             cast("IO[str]", process.stdin).flush()
             return int(cast("IO[str]", process.stdout).readline())
@@ -44,7 +47,8 @@ class Seedbed:
     def close(self) -> None:
         """End the process; what it forked is ended by who asked for it."""
         if self._process is not None:
-            cast("IO[str]", self._process.stdin).close()
+            with suppress(BrokenPipeError):
+                cast("IO[str]", self._process.stdin).close()
             self._process.wait(timeout=30)
             cast("IO[str]", self._process.stdout).close()
             self._process = None
@@ -56,7 +60,6 @@ def _begin() -> subprocess.Popen[str]:
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
     )
@@ -106,7 +109,7 @@ def serve(order: dict[str, Any]) -> None:
 
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1):
+    for stream in (0, 1, 2):
         os.dup2(nothing, stream)
     os.environ.update(order["environment"])
     if order["plant"]:
