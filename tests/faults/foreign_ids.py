@@ -120,6 +120,7 @@ def probe(sides: Sides, dice: Random, *, cycles: int) -> Counts:
             absent_at.append(twin_took)
         if number % _CHECKED == _CHECKED - 1 or number == cycles - 1:
             before = _written(sides, counts, before, number)
+    counts.found(_key_taken(sides), kind="foreign")
     counts.rows = sum(table.total() for table in before.values())
     counts.told["answered_404"] = len(times)
     if times:
@@ -171,6 +172,14 @@ def _told_apart(one: Probe, answer: httpx.Response, twin: httpx.Response) -> lis
 def _body(answer: httpx.Response) -> Any:
     body = answer.json() if answer.content else None
     return {name: value for name, value in body.items() if name != "trace_id"} if isinstance(body, dict) else body
+
+
+def _key_taken(sides: Sides) -> list[str]:
+    """Use a key that the other organisation has used: it is a fresh one here."""
+    key = f"{MARK}-{uuid4()}"
+    told = [side.post(form(client_ref=key), key=key) for side in (sides.other, sides.own)]
+    fresh = [one.status_code == 201 and "idempotent-replayed" not in one.headers for one in told]
+    return [] if all(fresh) else [f"foreign: one key in two organisations: {[one.status_code for one in told]}"]
 
 
 def _written(sides: Sides, counts: Counts, before: Picture, number: int) -> Picture:

@@ -28,7 +28,7 @@ with atheris.instrument_imports(include=["app.web.body", "app.web.keys", "app.ac
     from app.web.wire import Text, Time
 
 ORGANISATION = UUID("019a0000-0000-7000-8000-000000000000")
-KEYS = KeyRing(pepper=b"1" * 32, reference_key=b"2" * 32, content_key=b"3" * 32)
+KEYS = KeyRing(pepper=b"1" * 32, reference_key=b"2" * 32, content_key=b"3" * 32, audit_key=b"4" * 32)
 TEXT, TIME, FORM = TypeAdapter(Text), TypeAdapter(Time), TypeAdapter(SubmissionIn)
 
 
