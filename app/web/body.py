@@ -10,6 +10,10 @@ from app.errors import Fault
 from app.instruments.model import pointer_part
 from app.web.problems import WebProblem
 
+#: What no form comes near, of one object and of a whole body: each name of a stranger's would cost a fault.
+MOST_NAMES = 200
+MOST_NAMES_IN_ALL = 50_000
+
 
 class _Repeated(dict[str, Any]):
     """An object in which a key stands twice."""
@@ -27,8 +31,13 @@ def parse_json(body: bytes) -> Any:
     except UnicodeDecodeError:
         raise WebProblem("not_utf8") from None
     repeated: list[_Repeated] = []
+    names = 0
 
     def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal names
+        names += len(pairs)
+        if len(pairs) > MOST_NAMES or names > MOST_NAMES_IN_ALL:
+            raise WebProblem("too_many_names")
         built = dict(pairs)
         if len(built) == len(pairs):
             return built

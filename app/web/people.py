@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/clients", tags=["people"], route_class=StrictRout
 
 
 @router.delete(
-    "/{client_id}",
+    "/{client_id:id}",
     response_model=ErasureOut,
     summary="Erase a client",
     description=(

@@ -34,6 +34,8 @@ from app.errors import (
 from app.instruments.model import pointer_part
 from app.web.problem_table import PROBLEMS
 
+#: A problem names so many places at most.
+MOST_FAULTS = 1000
 _BY_STATUS = {
     401: "unauthenticated",
     404: "not_found",
@@ -152,7 +154,7 @@ def problem_body(code: str, *, trace_id: str, faults: Sequence[Fault] = (), **mo
         "title": kind.title,
         "status": kind.status or 500,
         "code": code,
-        "errors": [{"pointer": fault.pointer, "code": fault.code} for fault in faults[:1000]],
+        "errors": [{"pointer": fault.pointer, "code": fault.code} for fault in faults[:MOST_FAULTS]],
         "trace_id": trace_id,
         **{name: value for name, value in more.items() if value is not None},
     }
@@ -223,7 +225,7 @@ async def on_validation_error(request: Request, error: Exception) -> Response:
         if one["loc"][0] in {"query", "header"}:
             return problem("invalid_parameter", trace_id=trace_id, parameter=str(one["loc"][1])[:40])
     body = error.body if isinstance(error, RequestValidationError) else None
-    places_in_body = [(one["loc"][1:], one["type"]) for one in found]
+    places_in_body = [(one["loc"][1:], one["type"]) for one in found[:MOST_FAULTS]]
     return problem("validation_failed", trace_id=trace_id, faults=faults_of(places_in_body, body))
 
 

@@ -31,7 +31,7 @@ LONGEST_LANGUAGES = 1000
 class _Id(StringConvertor):
     """Anything but a name of ours, so that a wrong method on `/batch` is told as such, not as an absent id."""
 
-    regex = "(?!(?:batch|mine)$)[^/]+"
+    regex = "(?!(?:batch|mine|lookup)$)[^/]+"
 
 
 register_url_convertor("id", _Id())

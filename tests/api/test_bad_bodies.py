@@ -97,6 +97,20 @@ def test_a_body_that_is_nested_too_deeply_is_refused(clinic: Clinic, depth: int,
         refused(clinic.post_bytes((opening * depth).encode()), 400, "nesting_too_deep")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({f"n{number}": 1 for number in range(201)}),
+        json.dumps({"items": [{f"n{number}": 1 for number in range(100)} for _ in range(501)]}),
+    ],
+    ids=["of one object", "of all objects"],
+)
+def test_a_body_with_more_names_than_any_form_is_refused(clinic: Clinic, body: str) -> None:
+    """Each unknown name would be a fault to look at, and a worker would do nothing else for seconds."""
+    with nothing_stored(clinic):
+        refused(clinic.post_bytes(body.encode()), 400, "too_many_names")
+
+
 @pytest.mark.parametrize("depth", [10, 500, 900, 940, 945, 950, 1_000, 2_000])
 def test_a_repeated_key_beside_deep_nesting_is_no_fault_of_the_service(clinic: Clinic, depth: int) -> None:
     """Looking for the repeated key goes as deep as reading did: 400 at any depth."""

@@ -24,7 +24,15 @@ from tests.api.refusals import refused
 from tests.harness import Clinic, Service, problem
 
 #: Errors that an operator meets on the command line, never a caller.
-FOR_OPERATORS = {"error", "conflict", "definition_fault", "catalogue_fault", "limit_reached"}
+FOR_OPERATORS = {
+    "error",
+    "conflict",
+    "definition_fault",
+    "catalogue_fault",
+    "limit_reached",
+    "fetch_refused",
+    "grant_refused",
+}
 CODES = sorted(
     {
         one.code

@@ -124,3 +124,13 @@ def test_what_was_filled_in_before_an_erasure_creates_nobody(clinic: Clinic, way
     assert told == (410, "client_erased")
     assert clinic.counts() == before
     assert clinic.post(form(session_number=20)).status_code == 201
+
+
+def test_a_key_that_opens_one_person_is_not_told_who_was_erased(clinic: Clinic) -> None:
+    """About somebody else it hears what it hears of nobody: 404."""
+    clinic.recorded(form(session_number=1))
+    clinic.recorded(form(client_ref="mrn-2"))
+    erase_by_hand(clinic, at=datetime(2025, 3, 1, tzinfo=UTC))
+    other = clinic.bound("client", "mrn-2")
+    late = {ref: other.post(form(client_ref=ref, session_number=2)) for ref in ("mrn-1042", "mrn-nobody")}
+    assert {(one.status_code, problem(one)["code"]) for one in late.values()} == {(404, "not_found")}
