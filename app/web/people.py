@@ -1,21 +1,51 @@
-"""What a person has a right to: erasure."""
+"""What a person has a right to: their data, and erasure."""
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from starlette.responses import Response
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response, StreamingResponse
 
 from app.people.erase import erase
+from app.people.export import Of, export
+from app.stages.advice import FALLBACK_LANGUAGE
 from app.web.audited import telling
-from app.web.auth import Eraser
+from app.web.auth import Eraser, SubmissionsReader
+from app.web.export_wire import ExportOut, export_parts
 from app.web.openapi import problems
 from app.web.people_wire import ErasureOut, erasure_out
 from app.web.route import StrictRoute
+from app.web.submissions_wire import View
 from app.web.wire import Service, answer
 
 router = APIRouter(prefix="/v1/clients", tags=["people"], route_class=StrictRoute)
+
+OfWhom = Annotated[
+    Of, Query(alias="of", description="`parent`: the forms of a parent, who has an export of their own.")
+]
+
+
+@router.get(
+    "/{client_id}/export",
+    response_model=ExportOut,
+    summary="Export everything held about a client",
+    description=(
+        "One document: references, episodes, forms with answers, comments and scores, corrected and withdrawn ones "
+        "too, signals, statements of notice and consent, and who had access. It is sent while it is read, so that "
+        "it may be long; one that breaks off is no JSON, and is asked for again. A key of the client's own gets what "
+        "is theirs, and `left_out` names the rest; keys of therapists get 404. Safety checks are never part of it."
+    ),
+    responses=problems(400, 401, 403, 404, 503),
+)
+async def get_export(caller: SubmissionsReader, service: Service, client_id: UUID, of: OfWhom = "client") -> Response:
+    """Export one client's data."""
+    found = await export(service, caller, client_id=client_id, of=of)
+    view = View(catalog=service.catalog, sees_the_stage=found.is_whole, language=FALLBACK_LANGUAGE)
+    return StreamingResponse(
+        export_parts(found, view), media_type="application/json", headers={"Cache-Control": "no-store"}
+    )
 
 
 @router.delete(

@@ -50,6 +50,7 @@ SCOPE_OF = {
     "GET /v1/clients/{client_id}/signals": "scores:read",
     "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": "signals:write",
     "GET /v1/clients/{client_id}/signals/{signal_id}/explanation": "scores:read",
+    "GET /v1/clients/{client_id}/export": "submissions:read",
     "DELETE /v1/clients/{client_id}": "clients:erase",
     "GET /v1/caseload": "caseload:read",
     "GET /v1/changes": "scores:read",
@@ -92,6 +93,8 @@ MAKING = [*_CHANGING_FORMS, *(name for name in SCOPE_OF if name.endswith("/ackno
 #: What a client's own key does not open: it is for those who treat and supervise.
 NOT_FOR_CLIENTS = [name for name in SCOPE_OF if name.endswith(("/stage", "/discrepancy")) or "/signals" in name]
 NOT_FOR_CLIENTS += ["PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule", "GET /v1/caseload"]
+#: What no therapist's own key opens: it is between the client and the organisation.
+NOT_FOR_THERAPISTS = ["GET /v1/clients/{client_id}/export"]
 #: What is the organisation's as a whole, and no bound key's.
 OF_THE_WHOLE = ["GET /v1/organisations/me/psychometrics", "DELETE /v1/clients/{client_id}"]
 

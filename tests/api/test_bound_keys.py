@@ -10,7 +10,18 @@ import httpx
 import pytest
 
 from app.access.administer import list_keys, revoke_key
-from tests.api.operations import ABSENT, MAKING, NOT_FOR_CLIENTS, OF_THE_WHOLE, PERSONAL, SCOPE_OF, Ids, call, targets
+from tests.api.operations import (
+    ABSENT,
+    MAKING,
+    NOT_FOR_CLIENTS,
+    NOT_FOR_THERAPISTS,
+    OF_THE_WHOLE,
+    PERSONAL,
+    SCOPE_OF,
+    Ids,
+    call,
+    targets,
+)
 from tests.api.refusals import nothing_stored, refused
 from tests.harness import ANSWERS, Clinic, form, therapists_form
 
@@ -56,7 +67,7 @@ def test_every_operation_is_open_for_ones_own(clinic: Clinic, kind: Kind) -> Non
         person = ids.client_ref if kind == "client" else ids.therapist_ref
         phone = phones.setdefault(person, phones.get(person) or clinic.bound(kind, person))
         statuses[name] = call(phone, name, ids).status_code
-    closed = dict.fromkeys([*OF_THE_WHOLE, *(NOT_FOR_CLIENTS if kind == "client" else ())], 404)
+    closed = dict.fromkeys([*OF_THE_WHOLE, *(NOT_FOR_CLIENTS if kind == "client" else NOT_FOR_THERAPISTS)], 404)
     assert statuses == dict.fromkeys(SCOPE_OF, 200) | dict.fromkeys(MAKING, 201) | closed
 
 

@@ -1,0 +1,98 @@
+"""What an export reads, in portions: a client's forms, episodes, statements and what happened around them."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select
+
+from app.storage.dialects import in_both
+from app.storage.people_tables import consents
+from app.storage.tables import applications, clients, episodes, events, submissions, therapists
+from app.storage.types import AnyRow
+
+#: So many forms, or entries of the log, are held in memory at once.
+PORTION: Final = 100
+
+_CLIENT = select(clients).where(
+    clients.c.organisation_id == bindparam("organisation"), clients.c.client_id == bindparam("client_id")
+)
+_EPISODES = (
+    select(episodes, therapists.c.sealed_reference.label("sealed_therapist"))
+    .join(
+        therapists,
+        (therapists.c.organisation_id == episodes.c.organisation_id)
+        & (therapists.c.therapist_id == episodes.c.therapist_id),
+    )
+    .where(
+        episodes.c.organisation_id == bindparam("organisation"),
+        therapists.c.organisation_id == bindparam("organisation"),
+        episodes.c.client_id == bindparam("client_id"),
+    )
+    .order_by(episodes.c.opened_at, episodes.c.episode_id)
+)
+_CONSENTS = (
+    select(consents)
+    .where(consents.c.organisation_id == bindparam("organisation"), consents.c.client_id == bindparam("client_id"))
+    .order_by(consents.c.stated_at.desc(), consents.c.consent_id.desc())
+    .limit(1000)
+)
+_FORMS = in_both(
+    lambda among: (
+        select(submissions.c.submission_id)
+        .where(
+            submissions.c.organisation_id == bindparam("organisation"),
+            among(submissions.c.episode_id, "episode_ids"),
+            among(submissions.c.rater, "raters"),
+            submissions.c.submission_id > bindparam("after"),
+        )
+        .order_by(submissions.c.submission_id)
+        .limit(PORTION)
+    )
+)
+_EVENTS = (
+    select(events, applications.c.name.label("application"))
+    .join(
+        applications,
+        (applications.c.organisation_id == events.c.organisation_id)
+        & (applications.c.application_id == events.c.application_id),
+        isouter=True,
+    )
+    .where(
+        events.c.organisation_id == bindparam("organisation"),
+        events.c.event_id > bindparam("after"),
+        events.c.subject["client_id"].as_string() == bindparam("client"),
+    )
+    .order_by(events.c.event_id)
+    .limit(PORTION)
+)
+
+
+def read_client(connection: Connection, client_id: UUID, *, organisation: UUID) -> AnyRow | None:
+    """Read a client's row."""
+    return connection.execute(_CLIENT, {"organisation": organisation, "client_id": client_id}).first()
+
+
+def read_episodes(connection: Connection, client_id: UUID, *, organisation: UUID) -> list[AnyRow]:
+    """Read a client's episodes, each with what its therapist is called."""
+    return list(connection.execute(_EPISODES, {"organisation": organisation, "client_id": client_id}))
+
+
+def read_consents(connection: Connection, client_id: UUID, *, organisation: UUID) -> list[AnyRow]:
+    """Read what a client was told and agreed to, the newest first."""
+    return list(connection.execute(_CONSENTS, {"organisation": organisation, "client_id": client_id}))
+
+
+def next_forms(
+    connection: Connection, episode_ids: list[UUID], raters: list[str], *, organisation: UUID, after: UUID
+) -> list[UUID]:
+    """Name the next forms of some episodes and raters, those too that count no longer."""
+    sent = {"organisation": organisation, "episode_ids": episode_ids, "raters": raters, "after": after}
+    return list(connection.execute(_FORMS[connection.dialect.name], sent).scalars())
+
+
+def next_events(connection: Connection, client_id: UUID, *, organisation: UUID, after: UUID) -> list[AnyRow]:
+    """Read the next entries of the log that name a client."""
+    sent = {"organisation": organisation, "client": str(client_id), "after": after}
+    return list(connection.execute(_EVENTS, sent))

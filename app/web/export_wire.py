@@ -1,0 +1,157 @@
+"""The export of everything held about a person, on the wire: written portion by portion, after one schema."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import Field
+
+from app.people.export import Export, ExportedEpisode
+from app.storage.documents import to_json
+from app.storage.types import AnyRow
+from app.web.scores_wire import SessionNumber
+from app.web.signals_wire import SignalsOut, signals_out
+from app.web.submissions_wire import StoredSubmissionOut, View, stored_submission_out
+from app.web.wire import Moment, Out
+
+T = TypeVar("T")
+Name = Annotated[str, Field(max_length=500)]
+
+#: What an export of a client's own key, and of a parent, leaves out.
+LEFT_OUT = ("forms of others", "signals", "stage", "recommendations", "notes", "acting persons")
+
+
+class ReferenceOut(Out):
+    """What the organisation calls somebody; an empty system is its own."""
+
+    system: Name
+    value: Name
+
+
+class StatementOut(Out):
+    """Something that the client was told, or decided."""
+
+    id: UUID
+    subject: Literal["measurement", "research"]
+    decision: Literal["informed", "given", "refused", "withdrawn"]
+    text_version: Annotated[str, Field(max_length=40)]
+    stated_at: Moment
+    recorded_at: Moment
+
+
+class ExportedEpisodeOut(Out):
+    """An episode with its schedule."""
+
+    id: UUID
+    reference: Name | None
+    therapist_id: UUID
+    therapist: ReferenceOut | None
+    opened_at: Moment
+    ending: Literal["planned", "dropout", "transfer"] | None
+    ended_session: SessionNumber | None
+    ended_at: Moment | None
+    expected_sessions: SessionNumber | None
+    cadence_days: Annotated[int, Field(ge=1, le=365)] | None
+
+
+class EntryOut(Out):
+    """An entry of the log that names the client: what happened, or who had access. `access.read` is a look."""
+
+    id: UUID
+    kind: Annotated[str, Field(max_length=40)]
+    recorded_at: Moment
+    application: Annotated[str, Field(max_length=200)] | None
+    operation: Annotated[str, Field(max_length=100)] | None
+    outcome: Annotated[str, Field(max_length=100)] | None
+
+
+class ExportOut(Out):
+    """Everything that is held about a person, but for safety checks, which have a desk of their own."""
+
+    format: Literal["alliance-export-1"]
+    client_id: UUID
+    of: Literal["client", "parent"]
+    made_at: Moment
+    reference: ReferenceOut | None
+    created_at: Moment
+    legal_hold: bool
+    left_out: Annotated[
+        list[Annotated[str, Field(max_length=40)]],
+        Field(max_length=10, description="What the organisation holds and this export, by whom it is for, lacks."),
+    ]
+    consents: Annotated[list[StatementOut], Field(max_length=1000)]
+    episodes: Annotated[list[ExportedEpisodeOut], Field(max_length=10_000)]
+    forms: Annotated[list[StoredSubmissionOut], Field(max_length=1_000_000)]
+    signals: Annotated[list[SignalsOut], Field(max_length=10_000)]
+    log: Annotated[list[EntryOut], Field(max_length=10_000_000)]
+
+
+async def export_parts(found: Export, view: View) -> AsyncIterator[bytes]:
+    """Write the document, portion by portion."""
+    yield (to_json(_head(found))[:-1] + ',"forms":[').encode()
+    async for part in _list(found.forms(), lambda fate: stored_submission_out(fate, view).model_dump_json()):
+        yield part
+    yield b'],"signals":['
+    async for part in _list(found.signals(), lambda one: to_json(signals_out(one))):
+        yield part
+    yield b'],"log":['
+    async for part in _list(found.log(), lambda row: to_json(_entry(row))):
+        yield part
+    yield b"]}"
+
+
+async def _list(found: AsyncIterator[T], written: Callable[[T], str]) -> AsyncIterator[bytes]:
+    comma = ""
+    async for one in found:
+        yield (comma + written(one)).encode()
+        comma = ","
+
+
+def _head(found: Export) -> Mapping[str, Any]:
+    return {
+        "format": "alliance-export-1",
+        "client_id": found.client_id,
+        "of": found.of,
+        "made_at": found.made_at.astimezone(UTC),
+        "reference": _reference(found.reference),
+        "created_at": found.created_at,
+        "legal_hold": found.is_held,
+        "left_out": [] if found.is_whole else list(LEFT_OUT),
+        "consents": [statement_out(row) for row in found.consents],
+        "episodes": [_episode(one) for one in found.episodes],
+    }
+
+
+def statement_out(row: AnyRow) -> dict[str, Any]:
+    """Write a statement, after StatementOut."""
+    names = ("subject", "decision", "text_version", "stated_at", "recorded_at")
+    return {"id": row.consent_id} | {name: getattr(row, name) for name in names}
+
+
+def _reference(parts: tuple[str, str] | None) -> dict[str, str] | None:
+    return None if parts is None else {"system": parts[0], "value": parts[1]}
+
+
+def _episode(one: ExportedEpisode) -> dict[str, Any]:
+    row = one.row
+    names = ("opened_at", "ending", "ended_session", "ended_at", "expected_sessions", "cadence_days")
+    return {
+        "id": row.episode_id,
+        "reference": one.reference,
+        "therapist_id": row.therapist_id,
+        "therapist": _reference(one.therapist),
+    } | {name: getattr(row, name) for name in names}
+
+
+def _entry(row: AnyRow) -> dict[str, Any]:
+    return {
+        "id": row.event_id,
+        "kind": row.kind,
+        "recorded_at": row.recorded_at,
+        "application": row.application,
+        "operation": row.subject.get("operation"),
+        "outcome": row.subject.get("outcome"),
+    }

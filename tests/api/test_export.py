@@ -1,0 +1,97 @@
+"""The export of everything about a person: whole for the organisation, their own for a client, none for therapists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from app.people import export_store
+from tests.api.refusals import refused
+from tests.contract.validator import Contract
+from tests.harness import Clinic, form, therapists_form
+from tests.usecases.erasing import held, told_everything
+
+CONTRACT = Contract.committed()
+
+
+def exported(clinic: Clinic, client_id: object, query: str = "") -> dict[str, Any]:
+    """Ask for an export, check it against the contract, and return it."""
+    answer: httpx.Response = clinic.get(f"/v1/clients/{client_id}/export{query}")
+    assert (answer.status_code, CONTRACT.faults(answer)) == (200, [])
+    assert answer.headers["cache-control"] == "no-store"
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def test_the_organisation_gets_everything(clinic: Clinic) -> None:
+    """References opened, every form with its fate, its comment and its scores, signals, statements, and who looked."""
+    client_id = told_everything(clinic)
+    told_everything(clinic, "mrn-2")
+    held(clinic)
+    clinic.get(f"/v1/clients/{client_id}/progress")
+    told = exported(clinic, client_id)
+    assert (told["reference"], told["legal_hold"], told["left_out"]) == (
+        {"system": "", "value": "mrn-1042"}, True, [],
+    )  # fmt: skip
+    (episode,) = told["episodes"]
+    assert (episode["reference"], episode["therapist"]) == ("episode of mrn-1042", {"system": "", "value": "th-7"})
+    assert [one["status"] for one in told["forms"]].count("current") == 5
+    assert sorted(one["status"] for one in told["forms"])[5:] == ["superseded", "withdrawn"]
+    assert {one["rater"] for one in told["forms"]} == {"client", "therapist"}
+    assert [one["form"]["comment"] for one in told["forms"]].count("Zeit") == 3
+    assert [len(one["signals"]) for one in told["signals"]] == [1]
+    assert [one["decision"] for one in told["consents"]] == ["given"]
+    assert {"submission.withdrawn", "access.read", "legal_hold.placed"} <= {one["kind"] for one in told["log"]}
+    assert "a claim" not in str(told)
+
+
+def test_a_clients_own_key_gets_what_is_theirs(clinic: Clinic) -> None:
+    """No form of the therapist's, no signal, no stage, no word of them; and nothing of anybody else."""
+    client_id, other = told_everything(clinic), told_everything(clinic, "mrn-2")
+    phone = clinic.bound("client", "mrn-1042")
+    told = exported(phone, client_id)
+    assert {one["rater"] for one in told["forms"]} == {"client"}
+    assert (told["signals"], "signals" in told["left_out"]) == ([], True)
+    assert [(one["signals"], one["stage"], one["recommendations"]) for one in told["forms"]] == [([], None, [])] * 6
+    assert {one["kind"].partition(".")[0] for one in told["log"]} <= {"access", "consent"}
+    refused(phone.get(f"/v1/clients/{other}/export"), 404, "not_found")
+
+
+def test_a_parents_forms_are_an_export_of_their_own(clinic: Clinic) -> None:
+    """They are not in the client's, nor are the client's in theirs."""
+    made = clinic.recorded(form(instrument="srs", answers={str(n): 5 for n in range(1, 5)}))
+    assert exported(clinic, made["client_id"])["forms"] != []
+    parent = exported(clinic, made["client_id"], "?of=parent")
+    assert (parent["forms"], parent["signals"], parent["log"], parent["consents"]) == ([], [], [], [])
+    refused(clinic.get(f"/v1/clients/{made['client_id']}/export?of=x"), 400, "invalid_parameter")
+
+
+def test_therapists_and_other_organisations_get_none(clinic: Clinic) -> None:
+    """404 as for somebody who is not there."""
+    made = clinic.recorded(form())
+    for by in (clinic.bound("therapist", "th-7"), clinic.service.clinic()):
+        refused(by.get(f"/v1/clients/{made['client_id']}/export"), 404, "not_found")
+
+
+def test_a_client_who_has_a_key_only_has_an_export(clinic: Clinic) -> None:
+    """Before the first form there is the reference, and nothing else."""
+    made = clinic.recorded(form(client_ref="other"))
+    phone = clinic.bound("client", "early")
+    client_id = phone.request("POST", "/v1/clients/lookup", json={"ref": "early"}).json()["client_id"]
+    told = exported(phone, client_id)
+    assert (told["reference"]["value"], told["forms"], told["episodes"]) == ("early", [], [])
+    assert made["client_id"] != client_id
+
+
+def test_a_long_export_is_read_in_portions(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every form once, in order, over the seams; so few are in memory at once."""
+    made = [clinic.recorded(form(session_number=n)) for n in range(1, 7)]
+    clinic.recorded(therapists_form(session_number=1))
+    monkeypatch.setattr(export_store, "_FORMS", {name: one.limit(2) for name, one in export_store._FORMS.items()})
+    monkeypatch.setattr(export_store, "_EVENTS", export_store._EVENTS.limit(2))
+    told = exported(clinic, made[0]["client_id"])
+    assert [one["id"] for one in told["forms"]][:6] == [one["id"] for one in made]
+    assert len(told["forms"]) == 7
+    assert len({one["id"] for one in told["log"]}) == len(told["log"]) >= 8
