@@ -11,9 +11,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.operations import Ids, body_of, request
+from tests.api.operations import BY_INVITATION, Ids, body_of, request
 from tests.api.refusals import nothing_stored, told
 from tests.api.safety import who_may
+from tests.api.test_invitations import invited
 from tests.harness import Clinic
 from tests.owasp.contract import answered_fields, body_schema, fields_of, operations
 
@@ -38,7 +39,7 @@ def test_nobody_sets_what_the_service_sets(clinic: Clinic, name: str) -> None:
     assert schema is not None
     ids = Ids.made(clinic)
     method, path, _ = request(name, ids)
-    by, named_person = who_may(clinic, name)
+    by, named_person = who_may(clinic, name) if name not in BY_INVITATION else (invited(clinic)[1], {})
     with nothing_stored(clinic):
         extra = dict.fromkeys(sorted((answered_fields() | INTERNAL) - fields_of(schema)), str(uuid4()))
         answer = by.request(
