@@ -161,7 +161,7 @@ def _wire(model: type[BaseModel], name: str) -> dict[str, Any]:
 
 
 SAFETY = AskedApart(("not all right",))
-PAGE = Open("the form's page for clients", lambda: _path_with("/forms", "page", "invitation", "link"))
+PAGE = Open("the form's page for clients", lambda: _path_with("/forms", "page", "link"))
 OUTCOME = Open("an outcome score beside", lambda: _path_with("outcome") or "outcome" in SubmissionIn.model_fields)
 
 COMPONENTS: dict[str, list[Target]] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from app.access.caller import SCOPES, Caller
+from app.access.caller import SCOPES_OF, Caller
 from app.storage.database import PostgresDatabase, SqliteDatabase
 from app.submissions.intake import Outcome, Recorded
 from app.submissions.prepare import Entry
@@ -31,7 +31,7 @@ def by_therapist(key: str, **changes: Any) -> Entry:
 
 def caller_of(clinic: Clinic) -> Caller:
     """Return the application as the use case knows it."""
-    return Caller(organisation=clinic.organisation, application=clinic.application, scopes=frozenset(SCOPES))
+    return Caller(organisation=clinic.organisation, application=clinic.application, scopes=SCOPES_OF["system"])
 
 
 def record_all(clinic: Clinic, entries: Sequence[Entry]) -> list[Outcome]:
