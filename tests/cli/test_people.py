@@ -22,7 +22,9 @@ def org(shell: Shell) -> str:
     """An organisation with a client of this year, and two of long ago, one of whom has had another form since."""
     organisation = shell.organisation()
     app = shell.data("apps", "create", "ehr", "--org", organisation, "--scope", "submissions:write")
-    caller = Caller(organisation=UUID(organisation), application=UUID(app["application_id"]), scopes=SCOPES_OF["system"])
+    caller = Caller(
+        organisation=UUID(organisation), application=UUID(app["application_id"]), scopes=SCOPES_OF["system"]
+    )
     long_ago = "2001-01-07T10:00:00Z"
     sent = [
         entry("1", client_ref="new", completed_at="2026-10-01T10:00:00Z"),
