@@ -22,9 +22,8 @@ from typing import Any
 
 import httpx
 
-from app.access.caller import SCOPES
 from tests.faults.running import ROOT, free_port
-from tests.harness import form
+from tests.harness import SYSTEM_SCOPES, form
 
 #: How much the service may grow while it is held by slow sockets.
 MOST_GROWTH_MIB = 64
@@ -80,7 +79,7 @@ def started(folder: Path, database_url: str, **settings: str) -> Iterator[Starte
 
     said("migrate")
     organisation = said("orgs", "create", "Clinic")["organisation_id"]
-    scopes = [word for scope in SCOPES for word in ("--scope", scope)]
+    scopes = [word for scope in SYSTEM_SCOPES for word in ("--scope", scope)]
     key = said("apps", "create", "ehr", "--org", organisation, *scopes)["api_key"]
     port = free_port()
     serve = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
