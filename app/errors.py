@@ -287,7 +287,7 @@ class StorageUnavailable(AllianceError):
 
 
 class ClientErased(AllianceError):
-    """The client was erased after this form was filled in; nothing was stored."""
+    """The client was erased after this form was filled in, or a credential is for them; nothing was stored."""
 
     code = "client_erased"
 

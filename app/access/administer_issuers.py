@@ -43,8 +43,7 @@ async def add_issuer(
         found = find_application(connection, organisation=organisation, application=application)
         if found is None:
             raise NotFound
-        if found.audience == "supervisor" and claims.therapist is None:
-            raise Misconfigured("tokens of an application of supervisors name the supervisor: give --therapist-claim")
+        _check_claims(found.audience, claims)
         if issuer_store.find_live_issuers(connection, [issuer], organisation=organisation):
             raise LimitReached("there is such an issuer already: revoke it first")
         issuer_store.replace_issuer(
@@ -82,6 +81,13 @@ async def revoke_issuer(runtime: Runtime, *, organisation: UUID, issuer_id: UUID
         log(connection, runtime, "issuer.revoked", about, organisation=organisation, at=now)
 
     await runtime.database.write(work, organisation=organisation)
+
+
+def _check_claims(audience: str, claims: Claims) -> None:
+    if audience == "supervisor" and claims.therapist is None:
+        raise Misconfigured("tokens of an application of supervisors name the supervisor: give --therapist-claim")
+    if audience == "safeguarding" and (claims.therapist, claims.client) != (None, None):
+        raise Misconfigured("tokens of an application of safeguarding are bound to nobody: give no claim of a person")
 
 
 def _check_url(url: str) -> None:

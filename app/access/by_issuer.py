@@ -24,7 +24,7 @@ from app.access.caller import Caller
 from app.access.issuer_store import find_live_issuers
 from app.access.jose import ISSUER_ALGORITHMS, Signed, proven, usable_keys
 from app.access.store import find_person
-from app.errors import FetchRefused, Unauthenticated
+from app.errors import ClientErased, FetchRefused, Unauthenticated
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
 
@@ -160,7 +160,10 @@ async def _bound(runtime: Runtime, binding: Binding | None, *, organisation: UUI
     def work(connection: Connection) -> dict[str, UUID]:
         return bind(connection, runtime, binding, organisation=organisation, at=runtime.now())
 
-    return await runtime.database.write(work, organisation=organisation)
+    try:
+        return await runtime.database.write(work, organisation=organisation)
+    except ClientErased:
+        raise Unauthenticated from None
 
 
 def _scopes(claim: object) -> tuple[str, ...]:

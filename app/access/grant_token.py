@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 from app.access.access_token import Grant, sign_token
 from app.access.api_key import parse_api_key
 from app.access.assertion import Assertion, claimed_client, read_assertion
-from app.access.binding import bind
+from app.access.binding import Binding, bind
 from app.access.by_key import find_key
 from app.access.caller import SCOPES, allowed_scopes
-from app.access.client_id import parse_client_id
+from app.access.client_id import parse_client_id, spell_client_id
 from app.access.token_store import find_application, use_assertion
-from app.errors import FetchRefused, GrantRefused, Unauthenticated
+from app.errors import ClientErased, FetchRefused, GrantRefused, Unauthenticated
 from app.storage.runtime import Runtime
 from app.storage.signing_keys import LIFETIME
 from app.storage.types import AnyRow
@@ -45,12 +45,25 @@ class NewToken:
     seconds: int
 
 
+def named_client(asked: Asked) -> str | None:
+    """Return the client id that is asked for, unproven."""
+    if asked.assertion is None:
+        return asked.client_id
+    try:
+        organisation, application, _ = claimed_client(asked.assertion)
+    except Unauthenticated:
+        return None
+    return spell_client_id(organisation=organisation, application=application)
+
+
 async def grant_token(runtime: Runtime, asked: Asked) -> NewToken:
     """Return a new token, or raise GrantRefused; why a proof fails is not told."""
     try:
         grant = await (_by_key(runtime, asked) if asked.assertion is None else _by_assertion(runtime, asked))
     except (Unauthenticated, FetchRefused):
         raise GrantRefused("invalid_client") from None
+    except ClientErased:
+        raise GrantRefused("invalid_request") from None
     text = sign_token(runtime, grant, now=runtime.now())
     return NewToken(text=text, scopes=grant.scopes, seconds=int(LIFETIME.total_seconds()))
 
@@ -88,8 +101,7 @@ async def _by_assertion(runtime: Runtime, asked: Asked) -> Grant:
     if row is None:
         raise Unauthenticated
     scopes = _narrowed(row, asked.scopes)
-    if row.audience == "supervisor" and (assertion.binding is None or assertion.binding.kind != "therapist"):
-        raise GrantRefused("unauthorized_client")
+    _check_binding(row.audience, assertion.binding)
     bound = await _use(runtime, assertion, organisation=organisation, application=application)
     return Grant(
         organisation=organisation,
@@ -115,6 +127,8 @@ async def _use(runtime: Runtime, assertion: Assertion, *, organisation: UUID, ap
 
     def work(connection: Connection) -> dict[str, UUID]:
         now = runtime.now()
+        if assertion.until <= now:  # it has ended since it was read
+            raise Unauthenticated
         fresh = use_assertion(
             connection,
             organisation=organisation,
@@ -128,6 +142,14 @@ async def _use(runtime: Runtime, assertion: Assertion, *, organisation: UUID, ap
         return bind(connection, runtime, assertion.binding, organisation=organisation, at=now)
 
     return await runtime.database.write(work, organisation=organisation)
+
+
+def _check_binding(audience: str, binding: Binding | None) -> None:
+    """Refuse a token for the wrong person: a supervisor's names the supervisor, that of safeguarding nobody."""
+    if audience == "supervisor" and (binding is None or binding.kind != "therapist"):
+        raise GrantRefused("unauthorized_client")
+    if audience == "safeguarding" and binding is not None:
+        raise GrantRefused("unauthorized_client")
 
 
 def _narrowed(row: AnyRow, asked: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,8 +10,10 @@ from uuid import UUID
 from sqlalchemy import Connection, ScalarSelect, String, bindparam, case, cast, func, insert, select, update
 
 from app.access.organisation import ACTING_REQUIRED
+from app.errors import ClientErased
 from app.storage.dialects import in_both
 from app.storage.keyring import Keyed
+from app.storage.people_tables import erasures
 from app.storage.tables import (
     api_keys,
     applications,
@@ -224,6 +226,15 @@ def find_person(
     return found
 
 
+def _was_erased(connection: Connection, reference: Keyed, *, organisation: UUID) -> bool:
+    query = select(erasures.c.client_id).where(
+        erasures.c.organisation_id == organisation,
+        erasures.c.reference_key == reference.key_id,
+        erasures.c.reference == reference.digest,
+    )
+    return connection.execute(query).first() is not None
+
+
 def find_or_make_person(
     connection: Connection,
     kind: Literal["client", "therapist"],
@@ -234,10 +245,15 @@ def find_or_make_person(
     seal: Callable[[UUID], bytes],
     created_at: datetime,
 ) -> tuple[UUID, bool]:
-    """Return the id of the person with a reference, and whether the person is new; `seal` is of what it stands for."""
+    """Return the id of the person with a reference, and whether the person is new; `seal` is of what it stands for.
+
+    Who was erased is not made again by a credential: ClientErased.
+    """
     found = find_person(connection, kind, reference, organisation=organisation)
     if found is not None:
         return found, False
+    if kind == "client" and _was_erased(connection, reference, organisation=organisation):
+        raise ClientErased("the client was erased: only a form that was filled in since makes them known again")
     table, name = (clients, "client_id") if kind == "client" else (therapists, "therapist_id")
     made = new_id()
     connection.execute(

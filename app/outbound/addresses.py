@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 #: Unicast addresses of the internet. Unique-local, link-local, site-local, multicast, mapped, and the NAT64 ranges
@@ -10,6 +10,8 @@ from typing import Final
 _UNICAST: Final = IPv6Network("2000::/3")
 #: These wrap an IPv4 address, which may be a private one; Python calls them global.
 _TUNNELS: Final = (IPv6Network("2002::/16"), IPv6Network("2001::/32"))
+#: The same of version 4: relays of such tunnels, and what networks keep for their own protocols.
+_INNER: Final = (IPv4Network("192.88.99.0/24"), IPv4Network("192.0.0.0/24"))
 
 
 def is_public(text: str) -> bool:
@@ -25,7 +27,7 @@ def is_public(text: str) -> bool:
     except ValueError:  # an address with a zone is of a link
         return False
     if isinstance(address, IPv4Address):
-        return address.is_global and not address.is_multicast
+        return address.is_global and not address.is_multicast and not any(address in one for one in _INNER)
     return _is_public_v6(address)
 
 

@@ -45,7 +45,7 @@ class Fetcher:
         try:
             async with asyncio.timeout(self.patience):
                 return await self._fetch(target)
-        except (TimeoutError, OSError, httpx.HTTPError):
+        except (TimeoutError, OSError, ValueError, httpx.HTTPError):  # a name that can't be encoded is a ValueError
             raise FetchRefused("it can't be reached") from None
 
     async def _fetch(self, url: httpx.URL) -> bytes:
@@ -74,9 +74,10 @@ def checked_url(url: str) -> httpx.URL:
     """Take a URL apart, or raise FetchRefused; whether it leads home is seen when it is fetched."""
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL:
+        host = parsed.host
+    except (httpx.InvalidURL, ValueError):
         raise FetchRefused("it is no URL") from None
-    if parsed.scheme != "https" or not parsed.host or parsed.userinfo or parsed.fragment or len(url) > 500:
+    if parsed.scheme != "https" or not host or parsed.userinfo or parsed.fragment or len(url) > 500:
         raise FetchRefused("the URL must begin with https://, and have no user and no fragment")
     return parsed
 

@@ -58,7 +58,10 @@ class Authentication:
 
 def _acting_for(caller: Caller, headers: Headers) -> Caller:
     """Read whom the application acts for: the organisation's own id of that person, whom a token may name already."""
-    acting = headers[ACTING].strip()
+    given = headers.getlist(ACTING)
+    acting = given[0].strip()
+    if len(given) > 1:  # of two a proxy may have looked at the other one
+        raise WebProblem("invalid_parameter", parameter="Acting-User")
     if not (0 < len(acting) <= LONGEST_ACTING and acting.isascii() and acting.isprintable()):
         raise WebProblem("invalid_parameter", parameter="Acting-User")
     if caller.acting not in {None, acting}:

@@ -51,9 +51,10 @@ router = APIRouter(prefix="/v1/invitations", tags=["invitations"], route_class=S
     summary="Invite a client to a form",
     description=(
         "Makes a token for one form: for this client, therapist, session and instrument, between `opens_at` and "
-        "`expires_at`. The token is shown once; a repeat with the same key answers the invitation without it."
+        "`expires_at`. The token is shown once; a repeat with the same key answers the invitation without it. For a "
+        "client who was erased it answers 410, until a form that was completed later makes them known again."
     ),
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    responses=problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
 )
 async def post_invitation(
     request: Request,

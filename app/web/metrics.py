@@ -1,4 +1,4 @@
-"""What Prometheus reads, for an administrator's key; nobody's where it has a port of its own."""
+"""What Prometheus reads, for an administrator's key bound to nobody; for nobody where they have a port of their own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.errors import NotFound
 from app.seeing.metrics import CONTENT_TYPE, exposition
 from app.web.auth import Administrator
 from app.web.route import StrictRoute
@@ -15,6 +16,8 @@ router = APIRouter(include_in_schema=False, route_class=StrictRoute)
 
 
 @router.get("/metrics")
-async def get_metrics(_caller: Administrator) -> Response:
-    """Write the metrics of the whole service."""
+async def get_metrics(caller: Administrator) -> Response:
+    """Write the metrics of the whole service; to a credential of one person there are none."""
+    if not caller.is_unbound:
+        raise NotFound
     return Response(await asyncio.to_thread(exposition), headers={"Content-Type": CONTENT_TYPE})

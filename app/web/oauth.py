@@ -8,7 +8,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.access.grant_token import TOKEN_PATH, grant_token
+from app.access.grant_token import TOKEN_PATH, grant_token, named_client
 from app.errors import GrantRefused
 from app.web.oauth_wire import JwkOut, JwksOut, OAuthErrorOut, TokenOut, read_request, token_request
 from app.web.openapi import problems
@@ -41,6 +41,8 @@ async def post_token(request: Request, service: Service) -> Response:
         asked = read_request(
             await request.body(), media_type=headers.get("content-type", ""), authorization=authorization
         )
+        if "named" in request.scope["state"]:
+            request.state.named(named_client(asked))
         made = await grant_token(service, asked)
     except GrantRefused as refused:
         unknown = refused.error == "invalid_client"

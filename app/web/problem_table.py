@@ -241,7 +241,7 @@ _KINDS = (
         "client_erased",
         410,
         "The client was erased",
-        "The client was erased after this was filled in. Nothing was stored; don't send it again.",
+        "The client was erased after this was filled in, or is to be invited. Nothing was stored; don't send it again.",
     ),
     ProblemKind(
         "storage_damaged",

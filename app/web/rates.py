@@ -19,7 +19,7 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Unauthenticated
-from app.web.problems import problem
+from app.web.problems import WebProblem, problem
 
 #: Applications or peers that are counted at a time; of more the one that was seen first is forgotten.
 MOST_COUNTED = 10_000
@@ -144,7 +144,8 @@ class FailedLogins:
 
     Counted is the peer's address (of IPv6 the network), so that nobody is locked out by somebody elsewhere who knows
     the id of a key; and a credential that was right lately is looked up all the same, so that one wrong program
-    behind an address does not stop the others there.
+    behind an address does not stop the others there. Where tokens are given out the proof is new each time, and what
+    is known is the client id that was proven from this address.
     """
 
     def __init__(self, app: ASGIApp, *, failed: str) -> None:
@@ -160,18 +161,16 @@ class FailedLogins:
             await self._app(scope, receive, send)
             return
         known, peer = hash(credential), _network(scope)
+        if scope["path"] == TOKENS:
+            await self._give_out(rate, peer, (scope, receive, send))
+            return
         if known not in self._known and not rate.counting.test(rate.item, peer):
             scope["state"]["headers"], seconds = rate.fields(peer)
             await _refused(scope, seconds)(scope, receive, send)
             return
 
-        async def send_counted(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 401:
-                rate.counting.hit(rate.item, peer)
-            await send(message)
-
         try:
-            await self._app(scope, receive, send_counted if scope["path"] == TOKENS else send)
+            await self._app(scope, receive, send)
         except Unauthenticated:
             self._known.pop(known, None)
             rate.counting.hit(rate.item, peer)
@@ -181,8 +180,31 @@ class FailedLogins:
             if "caller" in scope["state"]:
                 self._remember(known)
 
+    async def _give_out(self, rate: Rate, peer: str, request: tuple[Scope, Receive, Send]) -> None:
+        """Let the operation say for which client id a token is asked: it stands in the body, and maybe is signed."""
+        scope, receive, send = request
+        is_held, known = not rate.counting.test(rate.item, peer), 0
+
+        def named(client_id: str | None) -> None:
+            nonlocal known
+            known = hash((peer, client_id))
+            if is_held and known not in self._known:
+                scope["state"]["headers"], seconds = rate.fields(peer)
+                raise WebProblem("rate_limited", headers={"Retry-After": str(seconds)})
+
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if message["status"] == 401:
+                    rate.counting.hit(rate.item, peer)
+                elif message["status"] == 200:
+                    self._remember(known)
+            await send(message)
+
+        scope["state"]["named"] = named
+        await self._app(scope, receive, send_counted)
+
     def _remember(self, known: int) -> None:
-        """Keep a keyed hash of a right credential; one that is forgotten is merely looked at again."""
+        """Keep a keyed hash of what was right; one that is forgotten is merely looked at again."""
         if known not in self._known:
             if len(self._known) >= MOST_KNOWN:
                 del self._known[next(iter(self._known))]

@@ -22,7 +22,7 @@ LITERAL = (
     "127.0.0.1", "127.1", "127.255.255.254", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "0", "0.0.0.0",  # noqa: S104 - nothing listens
     "10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.0.1", "192.168.1.1", "100.64.0.1",
     "169.254.169.254", "169.254.170.2", "192.0.0.1", "192.0.0.170", "192.0.2.1", "198.18.0.1", "198.51.100.1",
-    "203.0.113.7", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
+    "203.0.113.7", "192.0.0.9", "192.88.99.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
     "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[::127.0.0.1]", "[fe80::1]", "[fe80::1%25lo]",
     "[fc00::1]", "[fd00:ec2::254]", "[fec0::1]", "[ff02::1]", "[100::1]", "[2001:db8::1]",
     "[64:ff9b::127.0.0.1]", "[64:ff9b::10.0.0.1]", "[64:ff9b:1::7f00:1]", "[64:ff9b::8.8.8.8]",
@@ -37,6 +37,7 @@ NAMED: tuple[tuple[str, ...], ...] = (
 SPELLED = (
     f"http://{PUBLIC}/jwks.json", f"ftp://{PUBLIC}/", "file:///etc/passwd", "https://", "jwks.json", "",
     f"https://user@{PUBLIC}/", f"https://{PUBLIC}/#x", f"https://{PUBLIC}/{'x' * 500}", "https://[::1/",
+    "https://xn--/", "https://xn--a.example/",
 )  # fmt: skip
 
 
@@ -71,11 +72,11 @@ class Net:
 
 
 def test_nothing_that_leads_home_is_connected_to() -> None:
-    """Seventy targets in every spelling: refused, and not one connection."""
+    """Seventy-four targets in every spelling: refused, and not one connection."""
     nets = [(Net(), f"https://{host}/jwks.json") for host in LITERAL]
     nets += [(Net(addresses), "https://keys.example/jwks.json") for addresses in NAMED]
     nets += [(Net((PUBLIC,)), url) for url in SPELLED]
-    assert len(nets) == 70
+    assert len(nets) == 74
     for net, url in nets:
         with pytest.raises(FetchRefused):
             net.fetch(url)
@@ -120,6 +121,13 @@ def test_a_site_that_does_not_answer_is_given_up() -> None:
 
     with pytest.raises(FetchRefused):
         asyncio.run(Fetcher(resolve=never, patience=0.01).fetch("https://keys.example/"))
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])
+def test_a_name_that_can_not_be_asked_for_is_refused(host: str) -> None:
+    """The system's own look-up raises what is no fault of the network, before it asks anybody."""
+    with pytest.raises(FetchRefused):
+        asyncio.run(Fetcher(patience=5).fetch(f"https://{host}/"))
 
 
 def test_the_rule_of_the_standard_library_is_not_enough() -> None:

@@ -73,3 +73,11 @@ def test_of_two_credentials_none_is_chosen(clinic: Clinic) -> None:
     for first, second in ((clinic.api_key, "alliance_x"), ("alliance_x", clinic.api_key), (clinic.api_key,) * 2):
         headers = [("Authorization", f"Bearer {first}"), ("Authorization", f"Bearer {second}")]
         refused(clinic.service.request("GET", "/v1/instruments", headers=headers), 401, "unauthenticated")
+
+
+def test_of_two_people_none_is_chosen(clinic: Clinic) -> None:
+    """A request that names two persons behind it is refused, also where they are the same."""
+    for first, second in (("th-1", "th-2"), ("th-2", "th-1"), ("th-1", "th-1")):
+        headers = [("Authorization", f"Bearer {clinic.api_key}"), ("Acting-User", first), ("Acting-User", second)]
+        answer = clinic.service.request("GET", "/v1/instruments", headers=headers)
+        assert refused(answer, 400, "invalid_parameter")["parameter"] == "Acting-User"

@@ -248,10 +248,12 @@ def test_labels_come_from_short_lists(clinic: Clinic) -> None:
 
 
 def test_metrics_are_an_administrators(clinic: Clinic) -> None:
-    """401 without credentials, 403 without the scope, text for Prometheus with it."""
+    """401 without credentials, 403 without the scope, 404 to one person's key, text for Prometheus with it."""
     assert clinic.service.request("GET", "/metrics").status_code == 401
     reader = clinic.service.application(clinic.organisation, scopes=("scores:read",))
     assert problem(reader.get("/metrics"))["scope"] == "admin"
+    for kind in ("client", "therapist"):
+        assert problem(clinic.bound(kind, "one").get("/metrics"))["code"] == "not_found"
     answer = clinic.get("/metrics")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert "# TYPE alliance_requests_total counter" in answer.text
