@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.episodes.told import read_untold
-from app.progress.changes_store import read_events, read_people, read_raters
+from app.progress.changes_store import last_of, read_events, read_people, read_raters
 from app.storage.runtime import Runtime
-from app.storage.seal import is_all_sealed, last_sequence, seal
+from app.storage.seal import is_all_sealed, seal
 from app.storage.types import AnyRow
 
 #: What the feed tells. What operators do (keys, applications, instruments, teams) is not for those who sync clients; a
@@ -47,7 +47,7 @@ TO_CLIENTS: Final[frozenset[str]] = frozenset(
         "submission.withdrawn",
     }
 )
-#: How many events of the organisation one request goes through at most: many are about others, or about reading.
+#: How many events of these kinds one request goes through at most: many are about others.
 LOOKED_AT: Final = 1000
 #: How many portions are sealed at most to find the end; what is older than that is told once more.
 BACKLOG: Final = 10
@@ -69,7 +69,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """A part of the feed: where to go on, and whether there is more now."""
+    """A part of the feed: where to go on, and whether there is more now.
+
+    `next_after` is the number of an event of a kind that is told: one of another kind, as of a safety check, must not
+    move it, for then everybody could see that there was one.
+    """
 
     items: tuple[Change, ...]
     next_after: int
@@ -97,10 +101,13 @@ async def changes(runtime: Runtime, caller: Caller, *, after: int | None, limit:
 
 
 async def _end(runtime: Runtime, *, organisation: UUID) -> int:
-    """Return the last number there is, once what is committed has one; of a long backlog only a part is waited for."""
+    """Return the last number of what is told, once what is committed has one.
+
+    Of a long backlog only a part is waited for.
+    """
 
     def work(connection: Connection) -> tuple[int, bool]:
-        last = last_sequence(connection, organisation=organisation)
+        last = last_of(connection, TOLD, organisation=organisation)
         return last, is_all_sealed(connection, organisation=organisation)
 
     last, is_end = await runtime.database.read(work, organisation=organisation)
@@ -115,11 +122,11 @@ async def _end(runtime: Runtime, *, organisation: UUID) -> int:
 def _look(connection: Connection, caller: Caller, *, after: int, limit: int) -> tuple[Changes, bool]:
     """Go through events until there are enough; say whether the end of those with a number was reached.
 
-    Who is told of everybody needs few, unless others have only looked at data meanwhile.
+    Who is told of everybody needs few.
     """
     found, is_end = Changes(items=(), next_after=after, more=False), False
     for size in (limit, LOOKED_AT) if caller.is_unbound else (LOOKED_AT,):
-        rows = read_events(connection, organisation=caller.organisation, after=after, limit=size)
+        rows = read_events(connection, TOLD, organisation=caller.organisation, after=after, limit=size)
         is_end = len(rows) < size
         found = _part(connection, caller, rows, after=after, limit=limit, is_end=is_end)
         if found.items or is_end:

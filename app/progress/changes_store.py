@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
@@ -13,15 +13,37 @@ from app.storage.types import AnyRow
 
 _EVENTS = (
     select(events.c.sequence, events.c.kind, events.c.subject, events.c.recorded_at)
-    .where(events.c.organisation_id == bindparam("organisation"), events.c.sequence > bindparam("after"))
+    .where(
+        events.c.organisation_id == bindparam("organisation"),
+        events.c.sequence > bindparam("after"),
+        events.c.kind.in_(bindparam("kinds", expanding=True)),
+    )
     .order_by(events.c.sequence)
     .limit(bindparam("limit"))
 )
+_LAST = (
+    select(events.c.sequence)
+    .where(
+        events.c.organisation_id == bindparam("organisation"),
+        events.c.sequence.is_not(None),
+        events.c.kind.in_(bindparam("kinds", expanding=True)),
+    )
+    .order_by(events.c.sequence.desc())
+    .limit(1)
+)
 
 
-def read_events(connection: Connection, *, organisation: UUID, after: int, limit: int) -> list[AnyRow]:
-    """Read numbered events in their order."""
-    return list(connection.execute(_EVENTS, {"organisation": organisation, "after": after, "limit": limit}))
+def read_events(
+    connection: Connection, kinds: Sequence[str], *, organisation: UUID, after: int, limit: int
+) -> list[AnyRow]:
+    """Read numbered events of some kinds in their order."""
+    sent = {"organisation": organisation, "after": after, "limit": limit, "kinds": kinds}
+    return list(connection.execute(_EVENTS, sent))
+
+
+def last_of(connection: Connection, kinds: Sequence[str], *, organisation: UUID) -> int:
+    """Return the number of the last event of some kinds; 0 before the first."""
+    return connection.execute(_LAST, {"organisation": organisation, "kinds": kinds}).scalar() or 0
 
 
 _PEOPLE = in_both(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.refusals import refused
+from tests.api.safety import listed, offering, opened, post_check
 from tests.api.test_schedule import path_of, put
 from tests.api.test_supervisors import leave, supervisor, team
 from tests.harness import Clinic, form
@@ -49,9 +50,9 @@ def test_a_copy_is_kept_by_going_on_from_where_one_was(clinic: Clinic) -> None:
         ("episode.scheduled", None), ("signal.acknowledged", signal),
     ]  # fmt: skip
     assert {one["client_id"] for one in news["items"]} == {made["client_id"]}
-    after = read(clinic, f"?after={news['next_after']}")  # that it was read has a number too
+    after = read(clinic, f"?after={news['next_after']}")  # that it was read has a number too, which moves nothing
     assert (after["items"], after["more"]) == ([], False)
-    assert after["next_after"] == news["next_after"] + 1
+    assert after["next_after"] == news["next_after"]
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,22 @@ def test_a_copy_is_kept_by_going_on_from_where_one_was(clinic: Clinic) -> None:
 def test_what_can_not_be_asked_is_refused_by_name(clinic: Clinic, query: str, code: str, parameter: str) -> None:
     """400 with the parameter."""
     assert refused(clinic.get(f"/v1/changes{query}"), 400, code)["parameter"] == parameter
+
+
+def test_a_safety_check_moves_nothing(clinic: Clinic) -> None:
+    """Neither that it came in nor that it was opened: the place in the feed is as before, for all who ask."""
+    clinic.recorded(form())
+    reader, phone = offering(clinic), clinic.bound("client", "mrn-1042")
+
+    def told() -> list[dict[str, Any]]:
+        here = [read(one)["next_after"] for one in (clinic, phone)]
+        return [read(one, f"?after={after}") for one in (clinic, phone) for after in here] + [read(clinic)]
+
+    before = told()
+    assert post_check(clinic).status_code == 201
+    assert told() == before
+    assert opened(reader, "officer-1", listed(reader, "officer-1")[0]["id"]).status_code == 200
+    assert told() == before
 
 
 def test_a_number_ahead_of_the_feed_is_kept(clinic: Clinic) -> None:
