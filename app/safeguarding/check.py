@@ -41,12 +41,16 @@ class ClientRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The sealed part of a check; `kept_from` are digests of the therapists who must not read it."""
+    """The sealed part of a check; `kept_from` are digests of the therapists who must not read it.
+
+    `named_since` are those whom forms named only after it came in, written down when an erasure takes the forms away.
+    """
 
     client_ref: ClientRef | None
     answers: SafetyAnswers
     receipt: Receipt
     kept_from: frozenset[str]
+    named_since: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, exists, select
 
 from app.errors import NotFound
 from app.safeguarding.check import ClientRef
 from app.storage.keyring import Keyed
 from app.storage.runtime import Runtime
-from app.storage.tables import clients, episodes, therapists
+from app.storage.tables import clients, episodes, submissions, therapists
 from app.storage.types import AnyRow
 
 #: A client who is not known yet is not made known by a check: that would tell others that there is one.
@@ -27,7 +27,7 @@ _BY_REFERENCE = select(clients).where(
     clients.c.reference_key == bindparam("reference_key"),
     clients.c.reference == bindparam("reference"),
 )
-#: No episode is left out: a therapist of years ago is one, too.
+#: A therapist of years ago is one, too; an episode whose forms were all withdrawn names nobody.
 _THERAPISTS = (
     select(therapists)
     .distinct()
@@ -40,6 +40,12 @@ _THERAPISTS = (
         therapists.c.organisation_id == bindparam("organisation"),
         episodes.c.organisation_id == bindparam("organisation"),
         episodes.c.client_id == bindparam("client_id"),
+        exists().where(
+            submissions.c.organisation_id == episodes.c.organisation_id,
+            submissions.c.organisation_id == bindparam("organisation"),
+            submissions.c.episode_id == episodes.c.episode_id,
+            submissions.c.current,
+        ),
     )
 )
 

@@ -1,4 +1,8 @@
-"""Who may read a check: the live recipients whom the request names, but for the client's own therapists."""
+"""Who may read a check: the live recipients whom the request names, but for the client's own therapists.
+
+Whoever may post a form may name anybody as therapist. So forms that come after a check can't hide it from everybody:
+they keep it from those whom they name only while another recipient may read it.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,7 @@ class Reader:
     runtime: Runtime
     organisation: UUID
     recipient: AnyRow
+    recipients: Sequence[AnyRow]
     acting: str
     _therapists: dict[UUID, frozenset[str]] = field(default_factory=dict)
 
@@ -43,6 +48,7 @@ class Reader:
             runtime=runtime,
             organisation=caller.organisation,
             recipient=own,
+            recipients=found,
             acting=caller.acting,
         )
 
@@ -57,7 +63,7 @@ class Reader:
     def content(self, row: AnyRow) -> Content | None:
         """Open a check; None if the reader is a therapist of the client, or was one when it came in."""
         content = opened(self.connection, self.runtime, row, organisation=self.organisation)
-        if self.recipient.reference.hex() in content.kept_from | self._therapists_of(row, content):
+        if self.recipient.reference.hex() in barred(self.recipients, content, self._therapists_of(row, content)):
             return None
         return content
 
@@ -97,6 +103,13 @@ def therapists_now(
     if is_stranger(client_id) and content.client_ref is not None:
         client_id = named_client(connection, runtime, content.client_ref, organisation=organisation).client_id
     return therapist_digests(connection, runtime, [client_id], organisation=organisation)
+
+
+def barred(recipients: Sequence[AnyRow], content: Content, now: frozenset[str]) -> frozenset[str]:
+    """Say from whom a check is kept: those known when it came in; those named since, while another may read it."""
+    since = content.named_since | now
+    left = {one.reference.hex() for one in recipients} - content.kept_from - since
+    return content.kept_from | since if left else content.kept_from
 
 
 def first_turn(recipients: Sequence[AnyRow], *, kept_from: frozenset[str], behind: int = 0) -> int:

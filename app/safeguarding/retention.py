@@ -64,7 +64,7 @@ def keep_apart(connection: Connection, runtime: Runtime, client_id: UUID, *, org
     vault = runtime.vault.of(connection, organisation=organisation)
     for row in checks_of(connection, ids, organisation=organisation):
         content = opened(connection, runtime, row, organisation=organisation)
-        changed = replace(content, kept_from=content.kept_from | therapists)
+        changed = replace(content, named_since=content.named_since | (therapists - content.kept_from))
         sealed = vault.seal_safeguarding(content_text(changed), place_of(row.check_id))
         change_check(connection, row.check_id, {"sealed": sealed}, organisation=organisation)
 

@@ -56,6 +56,7 @@ FIELDS: Final[Mapping[str, Looks]] = {
     "process": _number,
     "port": _number,
     "dropped": _number,
+    "skipped": _number,
 }
 #: Each attribute of a span.
 ATTRIBUTES: Final[Mapping[str, Looks]] = {

@@ -104,6 +104,7 @@ def test_the_lists_hold_no_more() -> None:
     assert FIELDS.keys() == {
         "event", "level", "at", "method", "route", "status", "milliseconds", "trace_id", "application_id",
         "organisation_id", "code", "error", "causes", "frames", "logger", "place", "process", "port", "dropped",
+        "skipped",
     }  # fmt: skip
     assert ATTRIBUTES.keys() == {
         "http.request.method", "http.route", "http.response.status_code", "error.type", "db.system.name",
