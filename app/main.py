@@ -27,6 +27,7 @@ from app.web import (
     caseload,
     changes,
     clients,
+    consents,
     documentation,
     health,
     instruments,
@@ -93,7 +94,7 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:
     """Add every operation, and the folders of the pages."""
-    personal = (submissions, clients, schedule, people, signals, caseload, changes, safeguarding)
+    personal = (submissions, clients, schedule, people, consents, signals, caseload, changes, safeguarding)
     for resource in (*personal, psychometrics, instruments, invitations, oauth, health, documentation):
         app.include_router(resource.router)
     if settings.metrics_port is None:

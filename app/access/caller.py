@@ -17,6 +17,7 @@ Scope = Literal[
     "scores:read",
     "caseload:read",
     "signals:write",
+    "consent:write",
     "clients:erase",
     "invitations:write",
     "safeguarding:read",

@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from app.access.caller import Caller
 from app.episodes.signals import read_signals
 from app.errors import NotFound
-from app.people.export_store import next_events, next_forms, read_client, read_consents, read_episodes
-from app.people.store import is_held
+from app.people.export_store import next_events, next_forms, read_episodes
+from app.people.store import is_held, read_client, read_consents
 from app.signals.read import EpisodeSignals, living
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow

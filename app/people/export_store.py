@@ -8,16 +8,12 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, select
 
 from app.storage.dialects import in_both
-from app.storage.people_tables import consents
-from app.storage.tables import applications, clients, episodes, events, submissions, therapists
+from app.storage.tables import applications, episodes, events, submissions, therapists
 from app.storage.types import AnyRow
 
 #: So many forms, or entries of the log, are held in memory at once.
 PORTION: Final = 100
 
-_CLIENT = select(clients).where(
-    clients.c.organisation_id == bindparam("organisation"), clients.c.client_id == bindparam("client_id")
-)
 _EPISODES = (
     select(episodes, therapists.c.sealed_reference.label("sealed_therapist"))
     .join(
@@ -31,12 +27,6 @@ _EPISODES = (
         episodes.c.client_id == bindparam("client_id"),
     )
     .order_by(episodes.c.opened_at, episodes.c.episode_id)
-)
-_CONSENTS = (
-    select(consents)
-    .where(consents.c.organisation_id == bindparam("organisation"), consents.c.client_id == bindparam("client_id"))
-    .order_by(consents.c.stated_at.desc(), consents.c.consent_id.desc())
-    .limit(1000)
 )
 _FORMS = in_both(
     lambda among: (
@@ -69,19 +59,9 @@ _EVENTS = (
 )
 
 
-def read_client(connection: Connection, client_id: UUID, *, organisation: UUID) -> AnyRow | None:
-    """Read a client's row."""
-    return connection.execute(_CLIENT, {"organisation": organisation, "client_id": client_id}).first()
-
-
 def read_episodes(connection: Connection, client_id: UUID, *, organisation: UUID) -> list[AnyRow]:
     """Read a client's episodes, each with what its therapist is called."""
     return list(connection.execute(_EPISODES, {"organisation": organisation, "client_id": client_id}))
-
-
-def read_consents(connection: Connection, client_id: UUID, *, organisation: UUID) -> list[AnyRow]:
-    """Read what a client was told and agreed to, the newest first."""
-    return list(connection.execute(_CONSENTS, {"organisation": organisation, "client_id": client_id}))
 
 
 def next_forms(

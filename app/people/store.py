@@ -228,3 +228,29 @@ def lift_holds(connection: Connection, client_id: UUID, *, organisation: UUID, a
 def list_holds(connection: Connection, *, organisation: UUID) -> list[AnyRow]:
     """List an organisation's holds, those too that are lifted."""
     return list(connection.execute(_HOLDS, {"organisation": organisation}))
+
+
+_CLIENT = select(clients).where(
+    clients.c.organisation_id == bindparam("organisation"), clients.c.client_id == bindparam("client_id")
+)
+_CONSENTS = (
+    select(consents)
+    .where(consents.c.organisation_id == bindparam("organisation"), consents.c.client_id == bindparam("client_id"))
+    .order_by(consents.c.stated_at.desc(), consents.c.consent_id.desc())
+    .limit(1000)
+)
+
+
+def read_client(connection: Connection, client_id: UUID, *, organisation: UUID) -> AnyRow | None:
+    """Read a client's row."""
+    return connection.execute(_CLIENT, {"organisation": organisation, "client_id": client_id}).first()
+
+
+def read_consents(connection: Connection, client_id: UUID, *, organisation: UUID) -> list[AnyRow]:
+    """Read what a client was told and agreed to, the newest first."""
+    return list(connection.execute(_CONSENTS, {"organisation": organisation, "client_id": client_id}))
+
+
+def insert_consent(connection: Connection, row: dict[str, object], *, organisation: UUID) -> None:
+    """Keep a statement of a client who is locked."""
+    connection.execute(insert(consents), {**row, "organisation_id": organisation})

@@ -117,6 +117,7 @@ SubmissionsWriter = Annotated[Caller, Security(_Opens("submissions:write"), scop
 SubmissionsReader = Annotated[Caller, Security(_Opens("submissions:read"), scopes=["submissions:read"])]
 ScoresReader = Annotated[Caller, Security(_Opens("scores:read"), scopes=["scores:read"])]
 SignalsWriter = Annotated[Caller, Security(_Opens("signals:write"), scopes=["signals:write"])]
+ConsentWriter = Annotated[Caller, Security(_Opens("consent:write"), scopes=["consent:write"])]
 Eraser = Annotated[Caller, Security(_Opens("clients:erase"), scopes=["clients:erase"])]
 CaseloadReader = Annotated[Caller, Security(_Opens("caseload:read"), scopes=["caseload:read"])]
 SafeguardingReader = Annotated[Caller, Security(_Opens("safeguarding:read"), scopes=["safeguarding:read"])]

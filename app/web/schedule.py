@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
@@ -14,20 +13,12 @@ from app.progress.schedule import Schedule, read_schedule, set_schedule
 from app.web.audited import telling
 from app.web.auth import ScoresReader, SubmissionsWriter
 from app.web.openapi import problems
-from app.web.problems import WebProblem
+from app.web.preconditions import IfMatch, known_states, tags
 from app.web.route import StrictRoute
 from app.web.wire import In, Out, Service, answer
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"], route_class=StrictRoute)
 
-#: Tags with commas between them (RFC 9110, section 8.8.3).
-_TAG = r'(?:W/)?"[!#-~]*"'
-_TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
-
-IfMatch = Annotated[
-    str | None,
-    Header(alias="If-Match", description="The `ETag` that was read, or `*` for whatever is there. Required."),
-]
 ExpectedSessions = Annotated[
     Annotated[int, Field(ge=1, le=2000, strict=True)] | None,
     Field(description="How many sessions are expected; null: nothing is said."),
@@ -69,7 +60,7 @@ async def get_schedule(
     """Read the schedule of one episode."""
     found = await read_schedule(service, caller, client_id=client_id, episode_id=episode_id)
     asked = request.headers.get("if-none-match", "").strip()
-    if asked == "*" or f'"{found.tag}"' in {tag.removeprefix("W/") for tag in _tags(asked)}:
+    if asked == "*" or f'"{found.tag}"' in {tag.removeprefix("W/") for tag in tags(asked)}:
         return Response(status_code=304, headers=_headers(found))
     return _told(found)
 
@@ -95,11 +86,7 @@ async def put_schedule(  # noqa: PLR0917 - FastAPI passes by name
     if_match: IfMatch = None,
 ) -> Response:
     """Set the schedule of one episode."""
-    known = (if_match or "").strip()
-    if not known:
-        raise WebProblem("precondition_required")
-    if known != "*" and not _TAGS.fullmatch(known):
-        raise WebProblem("invalid_parameter", parameter="If-Match")
+    known = known_states(if_match)
     made, is_new = await set_schedule(
         service,
         caller,
@@ -107,7 +94,7 @@ async def put_schedule(  # noqa: PLR0917 - FastAPI passes by name
         episode_id=episode_id,
         expected_sessions=sent.expected_sessions,
         cadence_days=sent.cadence_days,
-        known=None if known == "*" else {tag[1:-1] for tag in _tags(known) if not tag.startswith("W/")},
+        known=known,
     )
     telling(request).has_events = is_new
     return _told(made)
@@ -125,8 +112,3 @@ def _told(schedule: Schedule) -> Response:
 
 def _headers(schedule: Schedule) -> dict[str, str]:
     return {"ETag": f'"{schedule.tag}"', "Cache-Control": "private, no-cache"}
-
-
-def _tags(header: str) -> set[str]:
-    """Read a list of tags as they are; a weak one is never that of a state that is to be changed."""
-    return set(re.findall(_TAG, header))

@@ -50,6 +50,9 @@ SCOPE_OF = {
     "GET /v1/clients/{client_id}/signals": "scores:read",
     "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": "signals:write",
     "GET /v1/clients/{client_id}/signals/{signal_id}/explanation": "scores:read",
+    "GET /v1/clients/{client_id}/consents": "scores:read",
+    "PUT /v1/clients/{client_id}/notice": "consent:write",
+    "PUT /v1/clients/{client_id}/research-consent": "consent:write",
     "GET /v1/clients/{client_id}/export": "submissions:read",
     "DELETE /v1/clients/{client_id}": "clients:erase",
     "GET /v1/caseload": "caseload:read",
@@ -60,6 +63,8 @@ SCOPE_OF = {
     "GET /v1/instruments/{key}/versions/{version}": "instruments:read",
     "POST /v1/instruments/{key}/score": "instruments:read",
 }
+#: When something was told or decided, and on what text.
+STATED = {"text_version": "2026-1", "stated_at": "2026-11-01T10:00:00Z"}
 #: For the operator's programs, and not in the contract.
 UNLISTED = {"GET /metrics": "admin"}
 #: Safety checks, apart as in the service: a system sends them, an application of their own reads them.
@@ -94,7 +99,9 @@ MAKING = [*_CHANGING_FORMS, *(name for name in SCOPE_OF if name.endswith("/ackno
 NOT_FOR_CLIENTS = [name for name in SCOPE_OF if name.endswith(("/stage", "/discrepancy")) or "/signals" in name]
 NOT_FOR_CLIENTS += ["PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule", "GET /v1/caseload"]
 #: What no therapist's own key opens: it is between the client and the organisation.
-NOT_FOR_THERAPISTS = ["GET /v1/clients/{client_id}/export"]
+NOT_FOR_THERAPISTS = [
+    name for name in SCOPE_OF if name.endswith(("/export", "/consents", "/notice", "/research-consent"))
+]
 #: What is the organisation's as a whole, and no bound key's.
 OF_THE_WHOLE = ["GET /v1/organisations/me/psychometrics", "DELETE /v1/clients/{client_id}"]
 
@@ -150,6 +157,8 @@ def body_of(name: str, ids: Ids) -> dict[str, Any] | None:
         "POST /v1/submissions/{submission_id}/corrections": whole,
         "POST /v1/submissions/{submission_id}/withdrawal": {"reason": "other"},
         "POST /v1/clients/lookup": {"ref": ids.client_ref},
+        "PUT /v1/clients/{client_id}/notice": {"decision": "informed", **STATED},
+        "PUT /v1/clients/{client_id}/research-consent": {"decision": "given", **STATED},
         "PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule": {"expected_sessions": 12, "cadence_days": 7},
         "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": {"acting": "th-7", "reason": "other"},
         "POST /v1/instruments/{key}/score": {"answers": {"1": 4}},

@@ -54,7 +54,7 @@ def test_every_scope_is_documented_with_its_operations() -> None:
     }
     assert list(shown) == [
         "submissions:write", "submissions:read", "scores:read", "caseload:read", "signals:write",
-        "clients:erase", "invitations:write", "safeguarding:read", "instruments:read", "admin",
+        "consent:write", "clients:erase", "invitations:write", "safeguarding:read", "instruments:read", "admin",
     ]  # fmt: skip
     assert set(shown) == set(SCOPES)
     contract = json.loads((ROOT / "openapi" / "openapi.json").read_text("utf-8"))
