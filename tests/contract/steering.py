@@ -15,6 +15,7 @@ _ITEMS = {item.id: [option.value for option in item.options] for item in shipped
 #: Codes of faults in what a JSON schema takes: rules about an instrument, the clock or what is stored.
 BEYOND_SCHEMAS = frozenset(
     {
+        "comment_not_allowed",
         "differs_from_corrected",
         "idempotency_key_reused",
         "in_the_future",

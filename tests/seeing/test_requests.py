@@ -100,7 +100,7 @@ def test_nothing_of_a_person_is_seen(clinic: Clinic, written: Written, spans: In
     """For success, repeats and every kind of refusal: no marker, no key, no id of a client or of a form."""
     answers = ask_of_all_kinds(clinic)
     assert [answer.status_code for answer in answers] == [
-        201, 201, 422, 422, 422, 200, 200, 400, 404, 200, 404, 405, 404, 401,
+        201, 201, 409, 422, 422, 200, 200, 400, 404, 200, 404, 405, 404, 401,
     ]  # fmt: skip
     seen = everything(written, spans)
     told = answers[0].json()
@@ -185,6 +185,7 @@ def test_spans_are_named_by_templates_and_hold_listed_attributes(clinic: Clinic,
         "POST /v1/submissions",
         "GET /v1/clients/{client_id}/trajectory",
         "GET /v1/submissions/{submission_id}",
+        "wait audit",
         "wait keys",
         "wait record",
         "wait episodes",
