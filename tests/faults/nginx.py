@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,9 +84,15 @@ class Nginx:
         """The certificate to trust."""
         return self.folder / "fullchain.pem"
 
-    def logs(self) -> str:
-        """Everything that it has written."""
-        return "".join(path.read_text("utf-8") for path in sorted(self.folder.glob("*.log")))
+    def logs(self, *, until: str = "") -> str:
+        """Everything that it has written, once this is there: a line is written after its answer was sent."""
+        written = ""
+        for _ in range(500):
+            written = "".join(path.read_text("utf-8") for path in sorted(self.folder.glob("*.log")))
+            if until in written:
+                break
+            time.sleep(0.02)
+        return written
 
 
 def configuration(folder: Path, *, service: int, port: int, plain_port: int, changes: dict[str, str]) -> Path:
