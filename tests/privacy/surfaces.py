@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -89,9 +90,10 @@ class Watched:
                     if check_id is not None:
                         ids = replace(ids, check_id=check_id)
                     answer = call(by, name, ids, {"Idempotency-Key": f"{who} {name}".replace(" ", "-"), **named})
-                self.raw.append(f"{answer.headers}{answer.text}")
+                text = _without_looks(answer.text) if name.endswith("/export") else answer.text
+                self.raw.append(f"{answer.headers}{text}")
                 headers = tuple(sorted(header for header in answer.headers if "ratelimit" not in header))
-                found[who, name] = (answer.status_code, _told(answer.text), headers, answer.headers.get("etag"))
+                found[who, name] = (answer.status_code, _told(text), headers, answer.headers.get("etag"))
         return found
 
     def rows(self, table: str) -> list[dict[str, Any]]:
@@ -149,6 +151,16 @@ def targets_of(clinic: Clinic) -> dict[str, Ids]:
 
 def _operations() -> list[str]:
     return [name for name in SCOPE_OF | SAFETY_SCOPE_OF if name != _SENDING]
+
+
+def _without_looks(text: str) -> str:
+    """Take out of an export what it tells on purpose: what the client is called, and that these tests have looked."""
+    export = json.loads(text)
+    if "log" in export:
+        export["reference"] = None
+        export["log"] = [one for one in export["log"] if not one["kind"].startswith("access.")]
+        assert "safe" not in str(export["log"])
+    return json.dumps(export)
 
 
 def _told(text: str) -> str:
