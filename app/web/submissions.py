@@ -68,7 +68,7 @@ _THERE = {"model": SubmissionOut, "description": "The same form was stored befor
         "with `Idempotent-Replayed: true`; the answer is sent after the commit, never before. Sessions may come late "
         "and in any order: `recomputed_later_sessions` says how many later ones were looked at again."
     ),
-    responses={200: _THERE, **problems(400, 401, 403, 404, 409, 413, 415, 422, 503)},
+    responses={200: _THERE, **problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 503)},
 )
 async def post_submission(  # noqa: PLR0917 - FastAPI passes by name
     request: Request,
@@ -92,7 +92,7 @@ async def post_submission(  # noqa: PLR0917 - FastAPI passes by name
         "The phone's safe path: make a UUID when the form is filled in and send it with `If-None-Match: *` until there "
         "is an answer. The same content again is answered as the first time; other content gets 412."
     ),
-    responses={200: _THERE, **problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503)},
+    responses={200: _THERE, **problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 428, 503)},
 )
 async def put_submission(  # noqa: PLR0917 - FastAPI passes by name
     request: Request,
@@ -148,7 +148,7 @@ async def post_batch(
         "readable. Client, therapist, episode, instrument and rater stay the same; anything else may differ, the "
         "session number too. Later sessions are looked at again. Only the current form can be corrected."
     ),
-    responses={200: _THERE, **problems(400, 401, 403, 404, 409, 413, 415, 422, 503)},
+    responses={200: _THERE, **problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 503)},
 )
 async def post_correction(  # noqa: PLR0917 - FastAPI passes by name
     request: Request,
@@ -175,7 +175,7 @@ async def post_correction(  # noqa: PLR0917 - FastAPI passes by name
     ),
     responses={
         200: {"model": WithdrawnOut, "description": "It was withdrawn before."},
-        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+        **problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
     },
 )
 async def post_withdrawal(  # noqa: PLR0917 - FastAPI passes by name

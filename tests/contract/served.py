@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
+from tests.api.operations import Ids, body_of
 from tests.cli.conftest import Shell
 from tests.faults.running import RunningService
 from tests.harness import SYSTEM_SCOPES, admit, owners_url
@@ -19,6 +22,7 @@ class Served:
 
     url: str
     key: str
+    invitation: str
 
 
 @contextmanager
@@ -41,6 +45,14 @@ def served(database_url: str, folder: Path) -> Iterator[Served]:
     service = RunningService(database_url, secrets=folder / "secrets", bytecode=folder / "bytecode")
     service.start()
     try:
-        yield Served(url=service.url, key=key)
+        yield Served(url=service.url, key=key, invitation=_invitation(service.url, key))
     finally:
         service.kill()
+
+
+def _invitation(url: str, key: str) -> str:
+    """Make an invitation and return its token."""
+    body = body_of("POST /v1/invitations", Ids())
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "invitation"}
+    token: str = httpx.post(f"{url}/v1/invitations", json=body, headers=headers).raise_for_status().json()["token"]
+    return token

@@ -40,7 +40,12 @@ def schemathesis(service: Served, document: str, *words: str) -> tuple[int, str]
     done = subprocess.run(
         [*command, document, "--url", service.url, "--no-color", "--generation-database", "none", *words],
         cwd=ROOT,
-        env={**os.environ, "ALLIANCE_CONTRACT_KEY": service.key, "PYTHONUTF8": "1"},
+        env={
+            **os.environ,
+            "ALLIANCE_CONTRACT_KEY": service.key,
+            "ALLIANCE_CONTRACT_INVITATION": service.invitation,
+            "PYTHONUTF8": "1",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
