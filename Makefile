@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup serve demo test test-clients bench check contract soak soak-contract format openapi docs validation lock clean help
+.PHONY: setup serve demo test test-apart test-rest test-clients bench check contract soak soak-contract format openapi docs validation lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -26,8 +26,17 @@ serve: $(READY) ## migrate the embedded database in var/ and serve on 127.0.0.1:
 demo: $(READY) ## a realistic caseload on a throw-away database, through the public API (DEMO_EXIT=1: end afterwards)
 	@$(BIN)/alliance demo $(if $(DEMO_EXIT),--exit)
 
+# What starts processes, clients and linters, and the rest, side by side: each half keeps one of two cores busy.
+APART := tests/faults tests/contract tests/clients tests/docs tests/cli tests/bench
+
 test: $(READY) ## every test, on SQLite and on a PostgreSQL that it brings itself
-	$(BIN)/python -m pytest
+	$(MAKE) --jobs=2 --output-sync=target test-apart test-rest
+
+test-apart: $(READY)
+	$(BIN)/python -m pytest -p no:cacheprovider $(APART)
+
+test-rest: $(READY)
+	$(BIN)/python -m pytest -p no:cacheprovider $(addprefix --ignore=,$(APART))
 
 test-clients: $(READY) ## clients generated of the OpenAPI document, TypeScript and Python, against the running service
 	$(BIN)/python -m pytest tests/clients
