@@ -11,7 +11,7 @@ from app.instruments.model import pointer_part
 from app.web.problems import WebProblem
 
 #: What no form comes near, of one object and of a whole body: each name of a stranger's would cost a fault.
-MOST_NAMES = 200
+MOST_NAMES = 300
 MOST_NAMES_IN_ALL = 50_000
 
 

@@ -29,7 +29,7 @@ _KINDS = (
         "too_many_names",
         400,
         "The body has too many names",
-        "An object holds at most 200 names, a whole body 50,000: no form comes near.",
+        "An object holds at most 300 names, a whole body 50,000: no form comes near.",
     ),
     ProblemKind("unknown_parameter", 400, "Unknown query parameter", "Send only the parameters of the OpenAPI file."),
     ProblemKind("invalid_parameter", 400, "Invalid query parameter", "See the parameter's schema in the OpenAPI file."),

@@ -34,6 +34,8 @@ KIND_OF = {
     "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements": "signal.acknowledged",
     "PUT /v1/clients/{client_id}/episodes/{episode_id}/schedule": "episode.scheduled",
     "DELETE /v1/clients/{client_id}": "client.erased",
+    "PUT /v1/clients/{client_id}/notice": "consent.recorded",
+    "PUT /v1/clients/{client_id}/research-consent": "consent.recorded",
 }
 PERSONAL = [name for name in SCOPE_OF if name not in ABOUT_NOBODY]
 

@@ -100,7 +100,7 @@ def test_a_body_that_is_nested_too_deeply_is_refused(clinic: Clinic, depth: int,
 @pytest.mark.parametrize(
     "body",
     [
-        json.dumps({f"n{number}": 1 for number in range(201)}),
+        json.dumps({f"n{number}": 1 for number in range(301)}),
         json.dumps({"items": [{f"n{number}": 1 for number in range(100)} for _ in range(501)]}),
     ],
     ids=["of one object", "of all objects"],
