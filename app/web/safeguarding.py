@@ -30,7 +30,7 @@ from app.web.safeguarding_wire import (
     SafetyCheckIn,
     SafetyChecksOut,
     SafetyFormOut,
-    StandingOut,
+    SafetyStandingOut,
     checks_out,
     opened_out,
     receipt_out,
@@ -143,11 +143,11 @@ async def get_safety_check(caller: SafeguardingReader, service: Service, check_i
 @router.post(
     "/{check_id}/acknowledgement",
     status_code=201,
-    response_model=StandingOut,
+    response_model=SafetyStandingOut,
     summary="Acknowledge a safety check",
     description="Says that somebody takes care of it: it does not go to the next recipient any more.",
     responses={
-        200: {"model": StandingOut, "description": "It was acknowledged or closed before."},
+        200: {"model": SafetyStandingOut, "description": "It was acknowledged or closed before."},
         **problems(400, 401, 403, 404, 503),
     },
     openapi_extra=PERSON,
@@ -161,11 +161,11 @@ async def post_safety_acknowledgement(caller: SafeguardingReader, service: Servi
 @router.post(
     "/{check_id}/closing",
     status_code=201,
-    response_model=StandingOut,
+    response_model=SafetyStandingOut,
     summary="Close a safety check",
     description="With the reason, which is sealed as the check is. It stays readable until its time is over.",
     responses={
-        200: {"model": StandingOut, "description": "The same person closed it before, with this reason."},
+        200: {"model": SafetyStandingOut, "description": "The same person closed it before, with this reason."},
         **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
     openapi_extra=PERSON,

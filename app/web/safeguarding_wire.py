@@ -141,7 +141,7 @@ class EscalationOut(Out):
     next_at: Moment | None = Field(description="When it goes to the next recipient; null: to nobody else.")
 
 
-class StandingOut(Out):
+class SafetyStandingOut(Out):
     """How far a safety check is: nothing of what was said, and not whose it is."""
 
     id: UUID
@@ -153,7 +153,7 @@ class StandingOut(Out):
 class SafetyChecksOut(Out):
     """A page of safety checks, the newest first."""
 
-    items: Annotated[list[StandingOut], Field(max_length=200)]
+    items: Annotated[list[SafetyStandingOut], Field(max_length=200)]
     next_cursor: NextCursor
 
 
@@ -182,7 +182,7 @@ class SafetyStepOut(Out):
     taken_at: Moment
 
 
-class OpenedCheckOut(StandingOut):
+class OpenedCheckOut(SafetyStandingOut):
     """A safety check, opened: for the named person only, and kept as a step of its own."""
 
     form: Key
@@ -241,9 +241,9 @@ def receipt_out(receipt: Receipt) -> ReceiptOut:
     )
 
 
-def standing_out(one: Standing) -> StandingOut:
+def standing_out(one: Standing) -> SafetyStandingOut:
     """Write how far a check is."""
-    return StandingOut(**_standing(one))
+    return SafetyStandingOut(**_standing(one))
 
 
 def checks_out(found: Checks) -> SafetyChecksOut:

@@ -42,9 +42,9 @@ def run(ground: Ground, *, seed: int, cycles: int) -> Counts:
 def walled(service: Service, dice: Random, *, cycles: int) -> Counts:
     """Probe, and compare the other organisation's rows with what they were."""
     sides = Sides.made(service)
-    before = picture(sides.other)
     with criterion_removed(service) as cut:
-        counts = probe(sides, dice, cycles=cycles // 2)
+        counts = probe(sides, dice, cycles=cycles // 2)  # looks at the other's rows itself
+    before = picture(sides.other)
     counts.told["criteria_cut"] = len(cut)
     counts.told["refused"] = 0
     tables = sorted(metadata.tables)

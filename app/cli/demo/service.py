@@ -82,7 +82,7 @@ def _make_key(database_url: str, secrets: Path) -> str:
     upgrade(database_url)
 
     async def make() -> str:
-        runtime = open_runtime(database_url=database_url, secrets_dir=secrets, make_secrets=False)
+        runtime = open_runtime(database_url=database_url, secrets_dir=secrets, make_secrets=True)
         try:
             organisation = await create_organisation(runtime, name="Demo")
             made = await create_application(runtime, organisation=organisation, name="demo", scopes=_SCOPES)
