@@ -26,6 +26,7 @@ from app.seeing.metrics import Kind, count_database_error, timed
 from app.seeing.traces import part
 from app.storage.binding import bound_read, bound_write
 from app.storage.documents import to_json
+from app.storage.last_write import LastWrite
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -56,6 +57,8 @@ class Database(Protocol):
     """
 
     name: str
+
+    last_write: LastWrite
 
     async def write(self, work: Work[T], *, organisation: UUID | None) -> T:
         """Run a write; it may be run again from the start when it lost a race."""
@@ -132,12 +135,13 @@ class SqliteDatabase:
     def __init__(self, url: URL) -> None:
         self._writing = sqlite_engine(url, begin="BEGIN IMMEDIATE")
         self._reading = sqlite_engine(url, begin="BEGIN")
+        self.last_write = LastWrite()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="sqlite-reader")
 
-    async def write(self, work: Work[T], *, organisation: UUID | None) -> T:  # noqa: ARG002 - as PostgreSQL
+    async def write(self, work: Work[T], *, organisation: UUID | None) -> T:
         """Run a write in the writer thread; a caller that goes away does not stop it."""
-        return await asyncio.shield(self._run(self._writer, self._writing, work))
+        return await asyncio.shield(self._write(work, organisation=organisation))
 
     async def read(self, work: Work[T], *, organisation: UUID | None) -> T:  # noqa: ARG002 - as PostgreSQL
         """Run a read in a reader thread."""
@@ -161,6 +165,10 @@ class SqliteDatabase:
         for executor, engine in ((self._writer, self._writing), (self._readers, self._reading)):
             await asyncio.to_thread(executor.shutdown)
             engine.dispose()
+
+    async def _write(self, work: Work[T], *, organisation: UUID | None) -> T:
+        with self.last_write.noted(organisation=organisation):
+            return await self._run(self._writer, self._writing, work)
 
     async def _run(self, executor: ThreadPoolExecutor, engine: Engine, work: Work[T]) -> T:
         def once() -> T:
@@ -195,16 +203,13 @@ class PostgresDatabase:
             pool_pre_ping=False,
         )
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")  # see bound_read
+        self.last_write = LastWrite()
         self._gate = asyncio.Semaphore(_POOL)
         self._running: set[asyncio.Task[Any]] = set()
 
     async def write(self, work: Work[T], *, organisation: UUID | None) -> T:
         """Run a write; lost races are run again, and a caller that goes away does not stop it."""
-        task = asyncio.ensure_future(
-            _again_after_lost_races(
-                lambda: self._once(self._engine.begin, partial(bound_write, work=work, organisation=organisation))
-            )
-        )
+        task = asyncio.ensure_future(self._write(work, organisation=organisation))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
@@ -226,6 +231,11 @@ class PostgresDatabase:
             await asyncio.wait(self._running)
         with suppress(OSError):
             await self._engine.dispose()
+
+    async def _write(self, work: Work[T], *, organisation: UUID | None) -> T:
+        bound = partial(bound_write, work=work, organisation=organisation)
+        with self.last_write.noted(organisation=organisation):
+            return await _again_after_lost_races(lambda: self._once(self._engine.begin, bound))
 
     async def _once(self, connect: Connect, work: Work[T]) -> T:
         kind: Kind = "read" if connect == self._reading.connect else "write"

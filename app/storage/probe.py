@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from app.errors import AllianceError, Misconfigured, StorageBusy, StorageUnavailable, Trouble
 from app.storage.database import Database
 from app.storage.keyring import KeyRing, open_keyring, open_masters
+from app.storage.last_write import LastWrite
 
 Writing = Literal["ok", "busy"] | Trouble
 Keys = Literal["ok", "unreadable", "changed"]
@@ -35,11 +36,19 @@ class WriteProbe:
         self._asked: tuple[float, asyncio.Task[Writing]] | None = None
 
     async def __call__(self, database: Database) -> Writing:
-        """Say whether the database takes a write."""
-        now = self._clock()
-        if self._asked is None or (self._asked[1].done() and now - self._asked[0] >= self._fresh_for):
+        """Say whether the database takes a write.
+
+        A disk without room for a form may have some for ours, so what a real write met is asked for as well.
+        """
+        now, last = self._clock(), database.last_write
+        was_full = last.was_full
+        if self._asked is None or (self._asked[1].done() and self._is_old(self._asked[0], last, now=now)):
             self._asked = (now, asyncio.create_task(_write(database)))
-        return await asyncio.shield(self._asked[1])
+        found = await asyncio.shield(self._asked[1])
+        return "full" if found == "ok" and was_full else found
+
+    def _is_old(self, asked_at: float, last: LastWrite, *, now: float) -> bool:
+        return now - asked_at >= self._fresh_for or last.has_news_since(asked_at)
 
 
 async def _write(database: Database) -> Writing:

@@ -10,15 +10,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from anyio.from_thread import BlockingPortal
 from sqlalchemy import Connection, text
 
-from app.errors import StorageUnavailable
+from app.errors import StorageUnavailable, Trouble
 from app.main import create_app
 from app.storage.database import Database, SqliteDatabase, open_database
+from app.storage.last_write import LastWrite
 from app.storage.migrate import upgrade
 from app.storage.probe import WriteProbe
 from app.storage.runtime import Runtime
@@ -147,6 +149,7 @@ def test_a_probe_is_shared_for_a_second() -> None:
         """Counts what is written."""
 
         name = "sqlite"
+        last_write = LastWrite()
 
         async def write(self, _work: Callable[[Connection], Any], **_options: Any) -> bool:
             """Count a write."""
@@ -191,3 +194,34 @@ def test_postgresql_that_may_only_be_read_is_told(postgres_url: str, portal: Blo
         return "written", "written"
 
     assert portal.call(run) == ("read_only", "read_only")
+
+
+def test_a_disk_that_was_too_full_for_a_form_is_told_until_one_fits() -> None:
+    """What a probe writes may fit where a form does not; after half a minute it is worth another try."""
+    now = [0.0]
+    last = LastWrite(clock=lambda: now[0])
+    someone = UUID(int=1)
+
+    def refused(reason: Trouble) -> None:
+        with pytest.raises(StorageUnavailable), last.noted(organisation=someone):
+            raise StorageUnavailable(reason=reason)
+
+    def told() -> tuple[bool, bool]:
+        return last.was_full, last.has_news_since(now[0])
+
+    assert told() == (False, False)
+    refused("full")
+    assert told() == (True, True)
+    now[0] = 10.0
+    with last.noted(organisation=None):
+        """A probe's write says nothing of room."""
+    assert told() == (True, False)
+    now[0] = 30.1
+    assert told() == (False, False)
+    now[0] = 20.0
+    with last.noted(organisation=someone):
+        """A form that fits."""
+    assert told() == (False, True)
+    now[0] = 21.0
+    refused("read_only")
+    assert told() == (False, True)
