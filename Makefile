@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup serve demo test test-apart test-rest test-clients bench check contract soak soak-contract format openapi docs validation lock clean help
+.PHONY: setup serve demo test test-apart test-rest test-clients bench lint check contract soak soak-contract format openapi docs validation lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -54,13 +54,15 @@ soak-contract: $(READY) ## schemathesis for long: 50,000 cases on each database,
 soak: $(READY) ## kills, faults, races and probes for hours on both databases; goes on where it was cut off (SOAK="--minutes 60")
 	@$(BIN)/python -m tests.faults $(SOAK)
 
-check: $(READY) ## everything CI runs: format, lint, types, import contracts, OpenAPI drift and lint, all tests
+lint: $(READY) ## format, lint, types, import contracts and OpenAPI drift
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python openapi/export.py --check
-	$(MAKE) contract
+
+check: $(READY) ## everything CI runs: lint, the contract's lint, all tests
+	$(MAKE) --jobs=2 --output-sync=target lint contract
 	$(MAKE) test
 
 format: $(READY) ## format the code
