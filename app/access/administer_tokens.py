@@ -60,15 +60,19 @@ async def show_application(runtime: Runtime, *, organisation: UUID, application:
 async def revoke_tokens(runtime: Runtime, *, organisation: UUID, application: UUID) -> None:
     """End every token of an application, those of its issuers too; the next request with one is refused."""
     now = runtime.now()
-    epoch = int((now - EPOCHS_BEGIN).total_seconds())
 
     def work(connection: Connection) -> None:
-        if raise_epoch(connection, organisation=organisation, application=application, at_least=epoch) is None:
+        if raise_epoch(connection, organisation=organisation, application=application, at_least=epoch_at(now)) is None:
             raise NotFound
         about = {"application_id": str(application)}
         log(connection, runtime, "application.tokens_revoked", about, organisation=organisation, at=now)
 
     await runtime.database.write(work, organisation=organisation)
+
+
+def epoch_at(moment: datetime) -> int:
+    """Return the epoch in which nothing lives that was given out before a moment."""
+    return int((moment - EPOCHS_BEGIN).total_seconds())
 
 
 async def _fetched(runtime: Runtime, url: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from app.cli import (
     safeguarding,
     score,
     serve,
+    shut_out,
     teams,
     validate,
 )
@@ -36,6 +37,7 @@ app.command("migrate")(serve.migrate)
 app.add_typer(orgs.app, name="orgs")
 app.add_typer(apps.app, name="apps")
 app.add_typer(issuers.app, name="issuers")
+app.add_typer(shut_out.app, name="shut-out")
 app.add_typer(teams.app, name="teams")
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(norms.app, name="norms")

@@ -22,6 +22,8 @@ Kind = Literal[
     "api_key.revoked",
     "application.keys_set",
     "application.tokens_revoked",
+    "application.shut_out",
+    "person.shut_out",
     "invitation.made",
     "invitation.renewed",
     "invitation.revoked",

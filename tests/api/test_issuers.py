@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, Key, RSAKey
 from app.access.administer_issuers import Claims, add_issuer, list_issuers, revoke_issuer
 from app.access.administer_tokens import set_keys
 from app.access.authenticate import authenticate
+from app.access.shut_out import shut_out_application
 from app.errors import FetchRefused, LimitReached, Misconfigured, NotFound
 from app.outbound.key_sets import KeySets
 from tests.api.operations import SCOPE_OF, Ids, call
@@ -215,6 +216,16 @@ def test_the_end_of_an_applications_tokens_is_the_end_of_these_too(clinic: Clini
     refused(bearer.get("/v1/instruments"), 401, "unauthenticated")
     later = int(clinic.service.runtime.now().timestamp()) + 2
     assert provider.bearer(iat=later).get("/v1/instruments").status_code == 200
+
+
+def test_an_application_that_is_shut_out_has_no_provider(clinic: Clinic) -> None:
+    """What the provider makes later is refused too."""
+    provider = Provider.of(clinic)
+    assert provider.bearer().get("/v1/instruments").status_code == 200
+    work = partial(shut_out_application, organisation=clinic.organisation, application=clinic.application)
+    assert clinic.service.portal.call(partial(work, clinic.service.runtime)).providers == 1
+    later = int(clinic.service.runtime.now().timestamp()) + 2
+    refused(provider.bearer(iat=later).get("/v1/instruments"), 401, "unauthenticated")
 
 
 def test_a_provider_that_is_down_opens_nothing(clinic: Clinic) -> None:
