@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy import Connection, bindparam, exists, select, union
 
 from app.errors import NotFound
 from app.safeguarding.check import ClientRef
 from app.storage.keyring import Keyed
 from app.storage.runtime import Runtime
 from app.storage.tables import clients, episodes, submissions, therapists
+from app.storage.token_tables import invitations
 from app.storage.types import AnyRow
 
 #: A client who is not known yet is not made known by a check: that would tell others that there is one.
@@ -28,25 +29,25 @@ _BY_REFERENCE = select(clients).where(
     clients.c.reference == bindparam("reference"),
 )
 #: A therapist of years ago is one, too; an episode whose forms were all withdrawn names nobody.
-_THERAPISTS = (
-    select(therapists)
-    .distinct()
-    .join(
-        episodes,
-        (episodes.c.organisation_id == therapists.c.organisation_id)
-        & (episodes.c.therapist_id == therapists.c.therapist_id),
-    )
-    .where(
-        therapists.c.organisation_id == bindparam("organisation"),
-        episodes.c.organisation_id == bindparam("organisation"),
-        episodes.c.client_id == bindparam("client_id"),
-        exists().where(
-            submissions.c.organisation_id == episodes.c.organisation_id,
-            submissions.c.organisation_id == bindparam("organisation"),
-            submissions.c.episode_id == episodes.c.episode_id,
-            submissions.c.current,
-        ),
-    )
+_BY_FORMS = select(episodes.c.therapist_id).where(
+    episodes.c.organisation_id == bindparam("organisation"),
+    episodes.c.client_id == bindparam("client_id"),
+    exists().where(
+        submissions.c.organisation_id == episodes.c.organisation_id,
+        submissions.c.organisation_id == bindparam("organisation"),
+        submissions.c.episode_id == episodes.c.episode_id,
+        submissions.c.current,
+    ),
+)
+#: Before the first form an invitation names one; a revoked one names nobody.
+_BY_INVITATIONS = select(invitations.c.therapist_id).where(
+    invitations.c.organisation_id == bindparam("organisation"),
+    invitations.c.client_id == bindparam("client_id"),
+    invitations.c.revoked_at.is_(None),
+)
+_THERAPISTS = select(therapists).where(
+    therapists.c.organisation_id == bindparam("organisation"),
+    therapists.c.therapist_id.in_(union(_BY_FORMS, _BY_INVITATIONS)),
 )
 
 

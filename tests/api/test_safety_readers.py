@@ -9,7 +9,8 @@ from sqlalchemy import Connection, select, update
 
 from app.safeguarding.retention import keep_apart
 from app.storage.safeguarding_tables import safety_checks
-from tests.api.safety import escalated, listed, offering, post_check, recipient
+from tests.api.safety import escalated, listed, offering, post_check, recipient, safety_check
+from tests.api.test_invitations import change, invited
 from tests.api.test_safeguarding import later, refused
 from tests.harness import Clinic, form
 from tests.seeing.conftest import Written
@@ -46,6 +47,19 @@ def test_who_was_named_by_a_withdrawn_form_is_no_therapist(clinic: Clinic) -> No
     refused(post_check(clinic), 409, "safeguarding_not_configured")
     assert clinic.withdraw(made["id"]).status_code == 201
     assert post_check(clinic).status_code == 201
+
+
+def test_who_is_named_by_an_invitation_is_a_therapist(clinic: Clinic) -> None:
+    """Before the first form nothing else says who the therapist is; once it is revoked it says so no more."""
+    reader = offering(clinic, "th-7", "officer-1")
+    made, _ = invited(clinic)
+    phone = clinic.bound("client", "mrn-1042")
+    own = safety_check(client_ref=...)
+    assert post_check(phone, own).status_code == 201
+    assert [len(listed(reader, person)) for person in ("th-7", "officer-1")] == [0, 1]
+    assert change(clinic, made, "revocation").status_code == 200
+    assert post_check(phone, own).status_code == 201
+    assert [len(listed(reader, person)) for person in ("th-7", "officer-1")] == [1, 2]
 
 
 def test_an_erasure_does_not_hide_a_check_from_everybody(clinic: Clinic) -> None:
