@@ -11,14 +11,25 @@ from sqlalchemy import Connection, bindparam, select
 
 from app.safeguarding.check import content_text, place_of
 from app.safeguarding.log import log_step
-from app.safeguarding.people import ids_of, therapist_digests
+from app.safeguarding.people import ids_of, stranger, therapist_digests
 from app.safeguarding.readers import opened
 from app.safeguarding.store import change_check, checks_of, delete_check, find_settings, received_before
 from app.storage.people_tables import legal_holds
 from app.storage.runtime import Runtime
+from app.storage.tables import clients
 
-_HELD = select(legal_holds.c.client_id).where(
-    legal_holds.c.organisation_id == bindparam("organisation"), legal_holds.c.lifted_at.is_(None)
+_HELD = (
+    select(clients.c.client_id, clients.c.reference)
+    .join(
+        legal_holds,
+        (legal_holds.c.organisation_id == clients.c.organisation_id)
+        & (legal_holds.c.client_id == clients.c.client_id),
+    )
+    .where(
+        clients.c.organisation_id == bindparam("organisation"),
+        legal_holds.c.organisation_id == bindparam("organisation"),
+        legal_holds.c.lifted_at.is_(None),
+    )
 )
 
 
@@ -39,7 +50,7 @@ async def retain(runtime: Runtime, *, organisation: UUID) -> Retained:
         if settings is None:
             return Retained(deleted=0, not_closed=0, held=0)
         months = settings.retention_months
-        held = {row.client_id for row in connection.execute(_HELD, {"organisation": organisation})}
+        held = _held(connection, organisation=organisation)
         over = received_before(connection, organisation=organisation, before=months_before(now, months))
         closed = [row for row in over if row.state == "closed"]
         gone = [row.check_id for row in closed if row.client_id not in held]
@@ -49,6 +60,12 @@ async def retain(runtime: Runtime, *, organisation: UUID) -> Retained:
         return Retained(deleted=len(gone), not_closed=len(over) - len(closed), held=len(closed) - len(gone))
 
     return await runtime.database.write(work, organisation=organisation)
+
+
+def _held(connection: Connection, *, organisation: UUID) -> set[UUID]:
+    """Name those under a hold, also as checks do that came in before any form had named them."""
+    rows = connection.execute(_HELD, {"organisation": organisation}).all()
+    return {client_id for row in rows for client_id in (row.client_id, stranger(row.reference))}
 
 
 def kept_for(connection: Connection, client_id: UUID, *, organisation: UUID) -> int:

@@ -32,6 +32,7 @@ from app.storage.tables import (
 )
 from tests.api.safety import listed, offering, opened, post_check, safety_check, settle, taken
 from tests.harness import Clinic, form
+from tests.usecases.erasing import held
 
 
 def later(clinic: Clinic, **by: float) -> Runtime:
@@ -142,6 +143,18 @@ def test_what_is_over_its_time_is_deleted(clinic: Clinic) -> None:
     assert {one["id"] for one in listed(reader, "officer-1")} == {by_ref["held"], by_ref["b"]}
     assert (clinic.count("safety_steps"), kinds(clinic, "safety_check.deleted")) == (3, 1)
     assert retained(clinic, later(clinic, days=32)) == Retained(deleted=0, not_closed=1, held=1)
+
+
+def test_a_hold_keeps_what_came_before_the_client_was_known(clinic: Clinic) -> None:
+    """A check that no form had preceded is under another id than the client who is held since."""
+    reader = offering(clinic)
+    settle(clinic, months=1)
+    assert post_check(clinic).status_code == 201
+    assert taken(reader, "officer-1", listed(reader, "officer-1")[0]["id"], "closing", reason="done").status_code == 201
+    clinic.recorded(form())
+    held(clinic)
+    assert retained(clinic, later(clinic, days=32)) == Retained(deleted=0, not_closed=0, held=1)
+    assert clinic.count("safety_checks") == 1
 
 
 @pytest.mark.parametrize(
