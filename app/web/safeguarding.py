@@ -16,6 +16,7 @@ from app.safeguarding.offer import Choose, offer
 from app.safeguarding.open_check import open_check
 from app.safeguarding.read import checks
 from app.safeguarding.receive import receive
+from app.web.audited import telling
 from app.web.auth import SafeguardingReader, SubmissionsWriter
 from app.web.instruments import LANGUAGE
 from app.web.keys import IdempotencyKey, checked_key
@@ -152,9 +153,12 @@ async def get_safety_check(caller: SafeguardingReader, service: Service, check_i
     },
     openapi_extra=PERSON,
 )
-async def post_safety_acknowledgement(caller: SafeguardingReader, service: Service, check_id: UUID) -> Response:
-    """Acknowledge one check; a repeat changes nothing."""
+async def post_safety_acknowledgement(
+    request: Request, caller: SafeguardingReader, service: Service, check_id: UUID
+) -> Response:
+    """Acknowledge one check; a repeat changes nothing, and is an access like any other."""
     found = await acknowledge(service, caller, check_id=check_id)
+    telling(request).has_events = found.changed
     return answer(standing_out(found.standing), status=201 if found.changed else 200)
 
 
@@ -171,10 +175,11 @@ async def post_safety_acknowledgement(caller: SafeguardingReader, service: Servi
     openapi_extra=PERSON,
 )
 async def post_safety_closing(
-    caller: SafeguardingReader, service: Service, check_id: UUID, sent: ClosingIn
+    request: Request, caller: SafeguardingReader, service: Service, check_id: UUID, sent: ClosingIn
 ) -> Response:
-    """Close one check; a repeat changes nothing."""
+    """Close one check; a repeat changes nothing, and is an access like any other."""
     found = await close(service, caller, check_id=check_id, reason=sent.reason)
+    telling(request).has_events = found.changed
     return answer(standing_out(found.standing), status=201 if found.changed else 200)
 
 

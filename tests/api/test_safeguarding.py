@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
-from app.storage.safeguarding_tables import safety_checks
+from app.storage.safeguarding_tables import safety_checks, safety_steps
 from app.storage.tables import events
 from tests.api.operations import ABSENT, SAFETY_SCOPE_OF, Ids, call
 from tests.api.safety import (
@@ -281,6 +282,40 @@ def test_a_check_is_acknowledged_and_closed(clinic: Clinic) -> None:
     assert [len(listed(reader, "officer-1", f"?state={state}")) for state in ("open", "acknowledged", "closed")] == [
         0, 0, 1,
     ]  # fmt: skip
+
+
+def test_what_changes_nothing_is_written_down_too(clinic: Clinic) -> None:
+    """Who acknowledges or closes again is told how far the check is: an access, with an entry of its own."""
+    reader = offering(clinic)
+    post_check(clinic)
+    check_id = listed(reader, "officer-1")[0]["id"]
+
+    def entries() -> list[str]:
+        query = select(events.c.kind).where(events.c.organisation_id == clinic.organisation)
+        return list(clinic.service.read(lambda c: c.execute(query.order_by(events.c.event_id)).scalars()))
+
+    for step, body in (("acknowledgement", {}), ("closing", {"reason": "done"})):
+        before = len(entries())
+        assert taken(reader, "officer-1", check_id, step, **body).status_code == 201
+        assert entries()[before:] == [f"safety_check.{'closed' if body else 'acknowledged'}"]
+        assert taken(reader, "officer-1", check_id, step, **body).status_code == 200
+        assert entries()[before + 1 :] == ["access.read"]
+
+
+def test_a_check_that_was_opened_very_often_still_opens(clinic: Clinic) -> None:
+    """A program that looks each minute opens it ten thousand times in a week; what else was done is all told."""
+    reader = offering(clinic)
+    post_check(clinic)
+    check_id = listed(reader, "officer-1")[0]["id"]
+    taken(reader, "officer-1", check_id, "acknowledgement")
+    row = {"organisation_id": clinic.organisation, "check_id": UUID(check_id), "kind": "opened"}
+    rows = [row | {"step_id": uuid4(), "taken_at": clinic.service.runtime.now()} for _ in range(10_001)]
+    clinic.service.in_service(lambda c: c.execute(insert(safety_steps), rows).close(), organisation=clinic.organisation)
+    told = opened(reader, "officer-1", check_id)
+    assert told.status_code == 200, told.text
+    kinds = [step["kind"] for step in told.json()["steps"]]
+    assert (kinds[0], kinds[1:]) == ("acknowledged", ["opened"] * 1000)
+    assert told.json()["steps"][-1]["acting"] == "officer-1"
 
 
 def test_a_plain_no_waits_for_nobody(clinic: Clinic) -> None:
