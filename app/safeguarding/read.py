@@ -42,10 +42,8 @@ async def checks(runtime: Runtime, caller: Caller, *, state: State | None, limit
 
     def work(connection: Connection) -> Checks:
         reader = Reader.of(connection, runtime, caller)
-        seen = (
-            row for row in _all(connection, before, behind, organisation=organisation) if state in {None, row.state}
-        )
-        rows = list(islice((row for row in seen if reader.content(row) is not None), limit + 1))
+        found = _all(connection, state, before, behind, organisation=organisation)
+        rows = list(islice((row for row in found if reader.content(row) is not None), limit + 1))
         following = None
         if len(rows) > limit:
             place = (rows[limit - 1].received_at, rows[limit - 1].check_id)
@@ -55,8 +53,12 @@ async def checks(runtime: Runtime, caller: Caller, *, state: State | None, limit
     return await runtime.database.read(work, organisation=organisation)
 
 
-def _all(connection: Connection, before: datetime, behind: UUID, *, organisation: UUID) -> Iterator[AnyRow]:
-    """Go through all checks behind a place, in portions."""
-    while portion := read_portion(connection, organisation=organisation, before=before, behind=behind, limit=_PORTION):
+def _all(
+    connection: Connection, state: State | None, before: datetime, behind: UUID, *, organisation: UUID
+) -> Iterator[AnyRow]:
+    """Go through the checks behind a place, in portions."""
+    while portion := read_portion(
+        connection, organisation=organisation, state=state, before=before, behind=behind, limit=_PORTION
+    ):
         yield from portion
         before, behind = portion[-1].received_at, portion[-1].check_id

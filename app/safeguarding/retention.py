@@ -22,8 +22,7 @@ _HELD = (
     select(clients.c.client_id, clients.c.reference)
     .join(
         legal_holds,
-        (legal_holds.c.organisation_id == clients.c.organisation_id)
-        & (legal_holds.c.client_id == clients.c.client_id),
+        (legal_holds.c.organisation_id == clients.c.organisation_id) & (legal_holds.c.client_id == clients.c.client_id),
     )
     .where(
         clients.c.organisation_id == bindparam("organisation"),

@@ -37,13 +37,17 @@ _CHECK = select(safety_checks).where(
 _BY_KEY = select(safety_checks).where(
     safety_checks.c.organisation_id == bindparam("organisation"), safety_checks.c.key == bindparam("key")
 )
-_STEPS = (
-    select(safety_steps)
-    .where(
-        safety_steps.c.organisation_id == bindparam("organisation"), safety_steps.c.check_id == bindparam("check_id")
-    )
-    .order_by(safety_steps.c.taken_at, safety_steps.c.step_id)
+_OPENINGS = 1000
+_STEPS = select(safety_steps).where(
+    safety_steps.c.organisation_id == bindparam("organisation"), safety_steps.c.check_id == bindparam("check_id")
 )
+#: Nobody knows how often a check is opened: of these steps the newest are read, and every other step.
+_LAST_OPENINGS = (
+    _STEPS.where(safety_steps.c.kind == "opened")
+    .order_by(safety_steps.c.taken_at.desc(), safety_steps.c.step_id.desc())
+    .limit(_OPENINGS)
+)
+_OTHER_STEPS = _STEPS.where(safety_steps.c.kind != "opened")
 #: In portions: the newest first, behind the one that was read last.
 _PORTION = (
     select(safety_checks)
@@ -57,6 +61,7 @@ _PORTION = (
     .order_by(safety_checks.c.received_at.desc(), safety_checks.c.check_id.desc())
     .limit(bindparam("limit"))
 )
+_PORTION_IN_STATE = _PORTION.where(safety_checks.c.state == bindparam("state"))
 _DUE = (
     select(safety_checks)
     .where(
@@ -150,11 +155,13 @@ def find_check_by_key(connection: Connection, key: bytes, *, organisation: UUID)
 
 
 def read_portion(
-    connection: Connection, *, organisation: UUID, before: datetime, behind: UUID, limit: int
+    connection: Connection, *, organisation: UUID, state: str | None, before: datetime, behind: UUID, limit: int
 ) -> Sequence[AnyRow]:
-    """Read checks from the newest one on, behind a place in that order."""
+    """Read checks, those in one state or all, from the newest one on, behind a place in that order."""
     sent = {"organisation": organisation, "before": before, "behind": behind, "limit": limit}
-    return connection.execute(_PORTION, sent).all()
+    if state is None:
+        return connection.execute(_PORTION, sent).all()
+    return connection.execute(_PORTION_IN_STATE, sent | {"state": state}).all()
 
 
 def due_checks(connection: Connection, *, organisation: UUID, now: datetime) -> Sequence[AnyRow]:
@@ -206,8 +213,10 @@ def insert_step(connection: Connection, row: Mapping[str, Any], *, organisation:
 
 
 def read_steps(connection: Connection, check_id: UUID, *, organisation: UUID) -> Sequence[AnyRow]:
-    """Read what was done with a check, in order."""
-    return connection.execute(_STEPS, {"organisation": organisation, "check_id": check_id}).all()
+    """Read what was done with a check, in order; of very many openings the last ones."""
+    sent = {"organisation": organisation, "check_id": check_id}
+    found = [*connection.execute(_LAST_OPENINGS, sent), *connection.execute(_OTHER_STEPS, sent)]
+    return sorted(found, key=lambda row: (row.taken_at, row.step_id))
 
 
 def delete_check(connection: Connection, check_id: UUID, *, organisation: UUID) -> None:

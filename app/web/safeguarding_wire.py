@@ -190,7 +190,10 @@ class OpenedCheckOut(SafetyStandingOut):
     completed_at: Moment
     locale: Locale
     answers: SafetyAnswersOut
-    steps: Annotated[list[SafetyStepOut], Field(max_length=10_000)]
+    steps: Annotated[
+        list[SafetyStepOut],
+        Field(max_length=2000, description="All but openings, and of these the last 1000: the log has every one."),
+    ]
 
 
 class ClosingIn(In):
