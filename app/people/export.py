@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
+from app.access.visibility import Eyes, sees
 from app.episodes.signals import read_signals
 from app.errors import NotFound
 from app.people.export_store import next_events, next_forms, read_episodes
@@ -39,11 +40,15 @@ _START: Final = UUID(int=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedEpisode:
-    """An episode, with what the organisation calls it and its therapist where that is known."""
+    """An episode, with what the organisation calls it and its therapist where that is known.
+
+    How it ended is told if the reader sees that of whoever reported it.
+    """
 
     row: AnyRow
     reference: str | None
     therapist: tuple[str, str] | None
+    tells_ending: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,7 @@ class Export:
     @property
     def is_whole(self) -> bool:
         """Say whether all of it is for the caller: a client's own key gets what the client said and agreed to."""
-        return self.caller.client_id is None and self.of == "client"
+        return _is_whole(self.caller, self.of)
 
     async def forms(self) -> AsyncIterator[Fate]:
         """Go through the forms in the order in which they came, as they are read back."""
@@ -129,7 +134,8 @@ def _begin(runtime: Runtime, caller: Caller, connection: Connection, *, client_i
     if client is None:
         raise NotFound
     vault = runtime.vault.of(connection, organisation=organisation)
-    sealed = client.sealed_reference
+    sealed, rows = client.sealed_reference, read_episodes(connection, client_id, organisation=organisation)
+    eyes = caller.eyes if _is_whole(caller, of) else "client"
     return Export(
         runtime=runtime,
         caller=caller,
@@ -140,16 +146,21 @@ def _begin(runtime: Runtime, caller: Caller, connection: Connection, *, client_i
         created_at=client.created_at,
         is_held=is_held(connection, client_id, organisation=organisation),
         consents=tuple(read_consents(connection, client_id, organisation=organisation)) if of == "client" else (),
-        episodes=tuple(_episode(row, vault) for row in read_episodes(connection, client_id, organisation=organisation)),
+        episodes=tuple(_episode(row, vault, eyes) for row in rows),
     )
 
 
-def _episode(row: AnyRow, vault: OrganisationVault) -> ExportedEpisode:
+def _is_whole(caller: Caller, of: Of) -> bool:
+    return caller.client_id is None and of == "client"
+
+
+def _episode(row: AnyRow, vault: OrganisationVault, eyes: Eyes) -> ExportedEpisode:
     sealed, therapist = row.sealed_reference, row.sealed_therapist
     return ExportedEpisode(
         row=row,
         reference=None if sealed is None else vault.open_episode(row.client_id, row.episode_id, sealed),
         therapist=None if therapist is None else vault.open_therapist(row.therapist_id, therapist),
+        tells_ending=row.ended_by is not None and sees(eyes, "ending", rater=row.ended_by),
     )
 
 

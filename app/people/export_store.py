@@ -14,8 +14,24 @@ from app.storage.types import AnyRow
 #: So many forms, or entries of the log, are held in memory at once.
 PORTION: Final = 100
 
+#: Who reported how an episode ended, of two reports at once the one that counts.
+_ENDED_BY = (
+    select(submissions.c.rater)
+    .where(
+        submissions.c.organisation_id == bindparam("organisation"),
+        submissions.c.organisation_id == episodes.c.organisation_id,
+        submissions.c.episode_id == episodes.c.episode_id,
+        submissions.c.current,
+        submissions.c.ending.is_not(None),
+        submissions.c.session_number == episodes.c.ended_session,
+        submissions.c.completed_at == episodes.c.ended_at,
+    )
+    .order_by(submissions.c.rater)
+    .limit(1)
+    .scalar_subquery()
+)
 _EPISODES = (
-    select(episodes, therapists.c.sealed_reference.label("sealed_therapist"))
+    select(episodes, therapists.c.sealed_reference.label("sealed_therapist"), _ENDED_BY.label("ended_by"))
     .join(
         therapists,
         (therapists.c.organisation_id == episodes.c.organisation_id)

@@ -137,12 +137,16 @@ def _reference(parts: tuple[str, str] | None) -> dict[str, str] | None:
 
 def _episode(one: ExportedEpisode) -> dict[str, Any]:
     row = one.row
-    names = ("opened_at", "ending", "ended_session", "ended_at", "expected_sessions", "cadence_days")
+    ending = {
+        name: getattr(row, name) if one.tells_ending else None for name in ("ending", "ended_session", "ended_at")
+    }
+    names = ("opened_at", "expected_sessions", "cadence_days")
     return {
         "id": row.episode_id,
         "reference": one.reference,
         "therapist_id": row.therapist_id,
         "therapist": _reference(one.therapist),
+        **ending,
     } | {name: getattr(row, name) for name in names}
 
 

@@ -59,6 +59,19 @@ def test_a_clients_own_key_gets_what_is_theirs(clinic: Clinic) -> None:
     refused(phone.get(f"/v1/clients/{other}/export"), 404, "not_found")
 
 
+def test_an_ending_is_told_to_whom_the_table_names(clinic: Clinic) -> None:
+    """What a therapist reported is for the organisation; what the client reported is for the client, too."""
+    told: dict[str, list[Any]] = {}
+    for rater, make in (("therapist", therapists_form), ("client", form)):
+        client_id = clinic.recorded(form(client_ref=rater))["client_id"]
+        clinic.recorded(make(client_ref=rater, session_number=2, reported={"ending": "dropout"}))
+        phone = clinic.bound("client", rater)
+        exports = exported(clinic, client_id), exported(phone, client_id), exported(clinic, client_id, "?of=parent")
+        told[rater] = [(one["episodes"][0]["ending"], one["episodes"][0]["ended_session"]) for one in exports]
+    assert told["therapist"] == [("dropout", 2), (None, None), (None, None)]
+    assert told["client"] == [("dropout", 2)] * 3
+
+
 def test_a_parents_forms_are_an_export_of_their_own(clinic: Clinic) -> None:
     """They are not in the client's, nor are the client's in theirs."""
     made = clinic.recorded(form(instrument="srs", answers={str(n): 5 for n in range(1, 5)}))
