@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, case, delete, insert, select, update
 
 from app.storage.dialects import in_both
 from app.storage.key_tables import client_keys
@@ -233,10 +233,13 @@ def list_holds(connection: Connection, *, organisation: UUID) -> list[AnyRow]:
 _CLIENT = select(clients).where(
     clients.c.organisation_id == bindparam("organisation"), clients.c.client_id == bindparam("client_id")
 )
+#: By a clock that runs ahead a statement was made after it came in: it was made by then, and must not stand above what
+#: is stated next.
+_STATED = case((consents.c.stated_at > consents.c.recorded_at, consents.c.recorded_at), else_=consents.c.stated_at)
 _CONSENTS = (
     select(consents)
     .where(consents.c.organisation_id == bindparam("organisation"), consents.c.client_id == bindparam("client_id"))
-    .order_by(consents.c.stated_at.desc(), consents.c.consent_id.desc())
+    .order_by(_STATED.desc(), consents.c.consent_id.desc())
     .limit(1000)
 )
 

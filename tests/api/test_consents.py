@@ -41,6 +41,19 @@ def test_what_was_stated_last_counts_whenever_it_comes_in(clinic: Clinic) -> Non
     assert read(clinic, client_id).json() == found
 
 
+def test_a_clock_that_runs_ahead_does_not_outlast_a_withdrawal(clinic: Clinic) -> None:
+    """What is said to be stated tomorrow was stated when it came in: what the client withdraws next is withdrawn."""
+    client_id = clinic.recorded(form())["client_id"]
+
+    def moment(**later: float) -> str:
+        return (clinic.service.runtime.now() + timedelta(**later)).isoformat().replace("+00:00", "Z")
+
+    assert put(clinic, client_id, decision="given", stated_at=moment(hours=20)).status_code == 200
+    found = put(clinic, client_id, decision="withdrawn", stated_at=moment()).json()
+    assert found["research"]["decision"] == "withdrawn"
+    assert [one["decision"] for one in found["history"]] == ["withdrawn", "given"]
+
+
 def test_a_repeat_adds_nothing_and_another_state_is_refused(clinic: Clinic) -> None:
     """412 with the tag of a state of before, 428 without one, but what is there already may be sent again."""
     client_id = clinic.recorded(form())["client_id"]
