@@ -6,6 +6,7 @@ transaction; everything else that it tells, and every refusal, gets an entry her
 
 from __future__ import annotations
 
+from asyncio import gather
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -34,10 +35,25 @@ TELL_THEMSELVES: Final = frozenset(
     {"post_safety_check", "get_safety_check", "post_safety_acknowledgement", "post_safety_closing"}
 )
 #: Ids in paths that an entry may name: what was asked, whether it is there or not.
-_ASKED = ("client_id", "submission_id", "episode_id", "score_id", "signal_id")
+_ASKED = ("client_id", "submission_id", "episode_id", "score_id", "signal_id", "invitation_id", "check_id")
 #: What is read without being a GET.
 _READING_POSTS: Final = frozenset({"post_lookup"})
 _REFUSED = frozenset({403, 404, 410})
+#: Refusals of another kind that tell something of a client: which form is there, or that a hold stands.
+_TELLING: Final = frozenset(
+    {
+        "already_exists",
+        "episode_therapist_mismatch",
+        "invitation_used",
+        "later_episode_open",
+        "legal_hold",
+        "not_current",
+        "precondition_failed",
+        "safety_check_closed",
+        "session_already_rated",
+        "source_conflict",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -47,7 +63,13 @@ class Telling:
     clients: dict[UUID, None] = field(default_factory=dict)
     is_list: bool = False
     has_events: bool = False
-    refused: str | None = None
+    refused: dict[tuple[str, str | None], None] = field(default_factory=dict)
+
+    def refuse(self, error: Exception, trace_id: str) -> None:
+        """Say that something was refused, with its code and the stored form that the refusal names."""
+        found = _refusal(error, trace_id)
+        if found is not None:
+            self.refused[found] = None
 
     def about(self, *client_ids: UUID) -> None:
         """Say whom the answer is about."""
@@ -71,12 +93,10 @@ async def audited(request: Request, operation: str, handler: Handler) -> Respons
         _check_person(caller, is_reading=request.method == "GET" or operation in _READING_POSTS)
         response = await handler(request)
     except Exception as error:
-        refusal = _refusal(error, request.state.trace_id)
-        if refusal is not None:
-            await _log(request, operation, "access.denied", refusal, told)
+        told.refuse(error, request.state.trace_id)
+        await _log_refusals(request, operation, told)
         raise
-    if told.refused is not None:
-        await _log(request, operation, "access.denied", told.refused, told)
+    await _log_refusals(request, operation, told)
     if not (told.has_events or (told.is_list and not told.clients)):
         if "client_id" in request.path_params:
             told.about(UUID(str(request.path_params["client_id"])))
@@ -98,7 +118,14 @@ def _check_person(caller: Caller, *, is_reading: bool) -> None:
         raise ActingRequired
 
 
-async def _log(request: Request, operation: str, kind: AccessKind, outcome: str, told: Telling) -> None:
+async def _log_refusals(request: Request, operation: str, told: Telling) -> None:
+    """Write down every refusal of a request; a batch may have many, which share their transactions."""
+    await gather(*(_log(request, operation, "access.denied", code, told, named=named) for code, named in told.refused))
+
+
+async def _log(
+    request: Request, operation: str, kind: AccessKind, outcome: str, told: Telling, *, named: str | None = None
+) -> None:
     caller: Caller = request.state.caller
     access = Access(
         kind=kind,
@@ -106,7 +133,10 @@ async def _log(request: Request, operation: str, kind: AccessKind, outcome: str,
         operation=operation,
         outcome=outcome,
         client_ids=tuple(told.clients) if kind != "access.denied" else (),
-        asked=tuple(_asked(request, skipped={"client_id"} if kind != "access.denied" else set())),
+        asked=(
+            *_asked(request, skipped={"client_id"} if kind != "access.denied" else set()),
+            *([] if named is None else [("named_submission_id", UUID(named))]),
+        ),
         acting=caller.acting,
     )
     await log(request.app.state.runtime, access, organisation=caller.organisation)
@@ -123,15 +153,18 @@ def _asked(request: Request, *, skipped: set[str]) -> list[tuple[str, UUID]]:
     return [(name, asked) for name, asked in found if name not in skipped]
 
 
-def _refusal(error: Exception, trace_id: str) -> str | None:
-    """Name the refusal that an error is answered with; None where it is another kind of answer."""
-    code = None
+def _refusal(error: Exception, trace_id: str) -> tuple[str, str | None] | None:
+    """Name the refusal that an error is answered with, and the stored form that it names; None: another answer."""
+    code, named = None, None
     if isinstance(error, AllianceError):
-        code = str(members(error, trace_id)["code"])
+        said = members(error, trace_id)
+        code, named = str(said["code"]), said["submission_id"]
     elif isinstance(error, WebProblem):
         code = error.code
     elif isinstance(error, RequestValidationError):
         code = "not_found" if any(one["loc"][0] == "path" for one in error.errors()) else None
     elif isinstance(error, HTTPException):
-        return "not_found" if error.status_code == 404 else None
-    return code if code in PROBLEMS and PROBLEMS[code].status in _REFUSED else None
+        code = "not_found" if error.status_code == 404 else None
+    if code is None or code not in PROBLEMS or not (PROBLEMS[code].status in _REFUSED or code in _TELLING):
+        return None
+    return code, named

@@ -12,7 +12,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.access.caller import Caller
-from app.errors import NotFound, RaterNotAllowed
+from app.errors import AllianceError
 from app.stages.advice import FALLBACK_LANGUAGE, shipped_advice
 from app.storage.runtime import Runtime
 from app.submissions.intake import Outcome, Recorded
@@ -216,7 +216,9 @@ def _tell(request: Request, outcomes: Sequence[Outcome]) -> None:
     there = [one for one in outcomes if isinstance(one, Recorded) and (one.replayed or not one.created)]
     told.about(*(one.submission.client_id for one in there))
     told.has_events = not there
-    told.refused = next((one.code for one in outcomes if isinstance(one, NotFound | RaterNotAllowed)), None)
+    for one in outcomes:
+        if isinstance(one, AllianceError):
+            told.refuse(one, request.state.trace_id)
 
 
 async def _recorded(request: Request, service: Runtime, caller: Caller, entry: Entry, prefer: str | None) -> Response:

@@ -14,7 +14,8 @@ from app.audit import log
 from app.errors import KeyInProgress, StorageUnavailable
 from app.storage.tables import events
 from tests.api.operations import ABSENT, CHANGING, MAKING, SCOPE_OF, Ids, call
-from tests.harness import Clinic, Service, form, problem
+from tests.harness import ANSWERS, Clinic, Service, form, problem
+from tests.usecases.erasing import held
 
 #: Operations whose answers hold nothing of a client.
 ABOUT_NOBODY = {
@@ -133,6 +134,47 @@ def test_replays_are_reads(clinic: Clinic) -> None:
         ("post_submission", made["client_id"]),
         ("post_batch", made["client_id"]),
     ]
+
+
+def test_a_refusal_that_tells_something_is_written_down(clinic: Clinic) -> None:
+    """That a session is rated, and by which form, that an id is taken, an episode somebody else's, a hold stands."""
+    made = clinic.recorded(form(episode_ref="e"))
+    other = {**ANSWERS, "1": 1}
+    held(clinic)
+    answers = [
+        clinic.post(form(episode_ref="e", answers=other)),
+        clinic.put(made["id"], form(episode_ref="e", answers=other)),
+        clinic.post(form(episode_ref="e", therapist_ref="th-8", session_number=2)),
+        clinic.request("DELETE", f"/v1/clients/{made['client_id']}"),
+    ]
+    assert [(answer.status_code, answer.json().get("submission_id")) for answer in answers] == [
+        (409, made["id"]), (412, made["id"]), (409, None), (409, None),
+    ]  # fmt: skip
+    assert [(one["kind"], one["outcome"], one.get("named_submission_id")) for one in accesses(clinic)] == [
+        ("access.denied", "session_already_rated", made["id"]),
+        ("access.denied", "already_exists", made["id"]),
+        ("access.denied", "episode_therapist_mismatch", None),
+        ("access.denied", "legal_hold", None),
+    ]
+    assert accesses(clinic)[3]["client_id"] == made["client_id"]
+
+
+def test_every_refusal_of_a_batch_is_written_down(clinic: Clinic) -> None:
+    """As that of a single form is: each form that is named, and what else was refused once."""
+    made = [clinic.recorded(form(session_number=number)) for number in (1, 2)]
+    gone = clinic.recorded(form(client_ref="gone"))
+    assert clinic.request("DELETE", f"/v1/clients/{gone['client_id']}").status_code == 200
+    again = [form(session_number=number, answers={**ANSWERS, "1": 1}) for number in (1, 2)]
+    items = [*again, form(client_ref="gone"), form(client_ref="gone", session_number=2), form(session_number=0)]
+    statuses = clinic.post_batch((f"k{n}", sent) for n, sent in enumerate(items)).json()["items"]
+    assert [one["status"] for one in statuses] == [409, 409, 410, 410, 422]
+    found = {(one["kind"], one["outcome"], one.get("named_submission_id")) for one in accesses(clinic)}
+    assert found == {
+        ("access.denied", "session_already_rated", made[0]["id"]),
+        ("access.denied", "session_already_rated", made[1]["id"]),
+        ("access.denied", "client_erased", None),
+    }
+    assert len(accesses(clinic)) == 3
 
 
 def test_what_changes_nothing_is_a_read(clinic: Clinic) -> None:
