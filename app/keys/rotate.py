@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -44,7 +45,7 @@ async def rotate(runtime: Runtime, *, organisation: UUID, clients: bool = False)
     runtime.vault.forget(organisation=organisation)
     steps: list[Step] = [_wrap_clients]
     if clients:
-        steps.append(_renew_clients)
+        steps.append(partial(_renew_clients, runtime.now()))
     steps += [partial(_seal, where) for where in SEALED]
     for step in steps:
         await _through(runtime, told, step, organisation=organisation)
@@ -119,12 +120,11 @@ def _wrap_clients(vault: OrganisationVault, told: Rotated, after: UUID | None) -
     return len(rows), rows[-1].key_id if rows else None
 
 
-def _renew_clients(vault: OrganisationVault, told: Rotated, after: UUID | None) -> Portion:
-    """Give each client a new key; those that are made on the way are not looked at."""
+def _renew_clients(since: datetime, vault: OrganisationVault, told: Rotated, after: UUID | None) -> Portion:
+    """Give each client a new key; those made since the rotation began, which come up behind, stay as they are."""
     rows = store.read_client_keys(vault.connection, organisation=vault.organisation, after=after)
-    made = vault.vault.now()
     for row in rows:
-        if row.retired_at is None and row.created_at < made:
+        if row.retired_at is None and row.created_at < since:
             _, new = vault.new_client_key(row.client_id)
             store.renew_client_key(vault.connection, new, organisation=vault.organisation, client_id=row.client_id)
             told.made += 1

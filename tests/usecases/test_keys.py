@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from sqlalchemy import Connection, select, update
 
+from app.keys import store
 from app.keys.check import Checked, check
 from app.keys.rotate import Rotated, rewrap, rotate
 from app.storage.key_tables import client_keys, organisation_keys
@@ -77,6 +79,22 @@ def test_a_rotation_without_clients_wraps_their_keys_and_leaves_their_values(cli
     assert (told.made, told.wrapped, told.sealed) == (1, 2, 1)
     assert read(clinic, submissions.c.sealed_comment) == before
     assert looked(clinic).broken == []
+
+
+def test_a_rotation_of_more_clients_than_a_portion_ends(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each client gets one new key, though the new ones come up in later portions."""
+    monkeypatch.setattr(store, "PORTION", 2)
+    for ref in ("a", "b", "c"):
+        clinic.recorded(form(client_ref=ref))
+
+    async def told() -> Rotated:
+        return await asyncio.wait_for(
+            rotate(clinic.service.runtime, organisation=clinic.organisation, clients=True), timeout=20
+        )
+
+    # one key of the organisation and three of clients; sealed anew: three references of clients, one of the therapist
+    assert clinic.service.portal.call(told) == Rotated(made=4, wrapped=3, sealed=4)
+    assert len(read(clinic, client_keys.c.key_id)) == 6
 
 
 def test_a_second_rotation_finds_what_was_sealed_with_the_key_before(clinic: Clinic) -> None:
