@@ -61,15 +61,18 @@ def rotate_all(
     from app.keys.rotate import Rotated, rewrap, rotate
     from app.storage.master import add_master
 
+    if master and org is not None:
+        raise fail("a master key is for every organisation: leave out --org, or the others stay under the one before")
+
     async def work(runtime: Runtime) -> dict[UUID, Rotated]:
         if master:
             add_master(runtime.vault.masters)
         found = await _organisations(runtime, org)
         told = {}
         for one in track(found, description="Rotating", disable=as_json, transient=True):
-            if master:
-                await rewrap(runtime, organisation=one)
+            under_newest = await rewrap(runtime, organisation=one)  # takes up one that was broken off
             told[one] = await rotate(runtime, organisation=one, clients=clients)
+            told[one].wrapped += under_newest.wrapped
         return told
 
     found = run(work, as_owner=org is None)

@@ -140,6 +140,8 @@ def _read(path: Path) -> bytes:
         raise Misconfigured(f"the secret {path.name} is missing from the secrets directory") from None
     except ValueError:
         raise Misconfigured(f"the secret {path.name} is not hexadecimal") from None
+    except OSError as error:
+        raise Misconfigured(f"the secret {path.name} can't be read ({error.strerror})") from None
     if len(secret) != _BYTES:
         raise Misconfigured(f"the secret {path.name} does not hold {_BYTES} bytes")
     return secret

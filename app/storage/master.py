@@ -5,15 +5,16 @@ The file holds a key a line. The first one wraps; the others still open, until e
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
 from app.errors import Misconfigured, SealBroken
 from app.storage.sealed import KEY_BYTES, DataKey, Place
+from app.storage.secret_files import alone_with, write_secret
 
 NAME = "master-key"
 
@@ -47,13 +48,23 @@ class MasterKeys:
 
     def add(self, key: bytes) -> None:
         """Write the file with a key before the others, and use it from now on."""
-        self.refresh()
-        write_masters(self._path, [key, *self._keys])
-        self.refresh()
+        with alone_with(self._path):
+            self.refresh()
+            write_masters(self._path, [key, *self._keys])
+            self.refresh()
 
     def refresh(self) -> None:
         """Read the file anew."""
         self._read = read_masters(self._path)
+
+    def look_again(self) -> None:
+        """Read the file anew if it can be read: what wraps next must not be a key that is about to be taken out."""
+        with suppress(Misconfigured):
+            self.refresh()
+
+    def is_in(self, path: Path) -> bool:
+        """Say whether the key that wraps is still in a file; others may have been added, or taken out."""
+        return self._keys[0] in read_masters(path)
 
     def _find(self, master: str) -> bytes:
         for again in (False, True):
@@ -83,6 +94,8 @@ def read_masters(path: Path) -> list[bytes]:
         raise Misconfigured(f"the secret {path.name} is missing from the secrets directory") from None
     except ValueError:
         raise Misconfigured(f"the secret {path.name} is not hexadecimal") from None
+    except OSError as error:
+        raise Misconfigured(f"the secret {path.name} can't be read ({error.strerror})") from None
     if not keys or any(len(key) != KEY_BYTES for key in keys):
         raise Misconfigured(f"the secret {path.name} does not hold {KEY_BYTES} bytes a line")
     return keys
@@ -90,13 +103,7 @@ def read_masters(path: Path) -> list[bytes]:
 
 def write_masters(path: Path, keys: Sequence[bytes]) -> None:
     """Write the keys of the file, the one that wraps first; a reader sees the old file or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.writelines(f"{key.hex()}\n" for key in keys)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_secret(path, "".join(f"{key.hex()}\n" for key in keys))
 
 
 def _as_key(key: bytes) -> DataKey:

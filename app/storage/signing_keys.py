@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from app.errors import Misconfigured
+from app.storage.secret_files import write_secret
 
 ALGORITHM: Final = "ES256"
 #: So long a token lives at most.
@@ -93,13 +93,7 @@ def add_signing_key(folder: Path, *, now: datetime) -> str:
     key = ECKey.generate_key("P-256", auto_kid=True)
     key_id = str(key.kid)
     document = {**key.as_dict(private=True), "kid": key_id, "alg": ALGORITHM, "made_at": now.timestamp()}
-    draft = folder / f".{key_id}.{os.getpid()}"
-    descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(json.dumps(document))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(folder / f"{key_id}.json")
+    write_secret(folder / f"{key_id}.json", json.dumps(document))
     return key_id
 
 

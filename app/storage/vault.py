@@ -76,6 +76,7 @@ class Vault:
     def make(self, connection: Connection, purpose: Purpose, *, organisation: UUID) -> DataKey:
         """Make an organisation's key, and write the row that keeps it."""
         key = new_data_key(self._new_id())
+        self.masters.look_again()
         self._making[key.key_id] = connection.get_transaction()
         row = {
             "organisation_id": organisation,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,16 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from sqlalchemy import Connection, select, update
 
+from app.errors import Misconfigured
 from app.keys import store
 from app.keys.check import Checked, check
 from app.keys.rotate import Rotated, rewrap, rotate
 from app.storage.key_tables import client_keys, organisation_keys
-from app.storage.master import MasterKeys, add_master, read_masters, write_masters
+from app.storage.keyring import open_keyring
+from app.storage.master import MasterKeys, add_master, master_id, read_masters, write_masters
 from app.storage.sealed_columns import SEALED, is_sealed
 from app.storage.tables import clients, metadata, submissions
+from app.storage.vault import Vault
 from tests.harness import Clinic, Service, form
 from tests.usecases.test_sealed_forms import allow_comments
 
@@ -162,6 +167,78 @@ def test_a_new_master_key_wraps_and_the_one_before_may_go(portal: BlockingPortal
         assert len(looked(clinic).broken) == 8
 
 
+def test_two_who_add_a_master_key_at_once_lose_none(tmp_path: Path) -> None:
+    """What one has begun to wrap with must not be taken out of the file by the other."""
+    path = tmp_path / "master-key"
+    write_masters(path, [bytes(32)])
+    adders = [MasterKeys(path) for _ in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(add_master, adders))
+    there = {master_id(key) for key in read_masters(path)}
+    assert len(there) == 9
+    assert {one.current_id for one in adders} <= there
+
+
+def test_a_worker_wraps_with_a_master_key_that_was_added_meanwhile(clinic: Clinic, tmp_path: Path) -> None:
+    """Else a new organisation would be under the key of before, which the operator is about to take out."""
+    path = tmp_path / "master-key"
+    write_masters(path, [bytes(32)])
+    service = clinic.service
+    vault = Vault(MasterKeys(path), now=service.runtime.now, new_id=service.runtime.new_id)
+    assert vault.masters.current_id == master_id(bytes(32))
+    there = MasterKeys(path)
+    add_master(there)
+
+    def work(connection: Connection) -> None:
+        vault.make(connection, "safeguarding", organisation=clinic.organisation)
+
+    service.in_service(work, organisation=clinic.organisation)
+    assert (there.current_id,) in read(clinic, organisation_keys.c.master_key)
+
+
+def test_a_secret_is_on_the_disk_before_anything_rests_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file, and then the folder that holds its new name: without that a loss of power brings the old file back."""
+    flushed = []
+    fsync = os.fsync
+
+    def seen(descriptor: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    write_masters(tmp_path / "master-key", [bytes(32)])
+    assert flushed == [f".master-key.{os.getpid()}", tmp_path.name]
+
+
+def test_a_secret_keeps_its_owner_and_its_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator who is root changes what the service has to read; nobody else ever may."""
+    given = []
+    monkeypatch.setattr(os, "fchown", lambda _descriptor, user, group: given.append((user, group)))
+    monkeypatch.setattr(os, "fstat", lambda _: os.stat_result((0, 0, 0, 0, 4711, 4712, 0, 0, 0, 0)))
+    path = tmp_path / "master-key"
+    write_masters(path, [bytes(32)])
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    write_masters(path, [bytes(32)])
+    assert path.stat().st_mode & 0o777 == 0o640
+    mine = (tmp_path.stat().st_uid, tmp_path.stat().st_gid)
+    assert given == [mine, mine]
+
+
+def test_a_secret_that_cant_be_read_or_written_is_told(tmp_path: Path) -> None:
+    """A folder in its place stands for what the service may not read: a sentence, no traceback."""
+    (tmp_path / "master-key").mkdir()
+    (tmp_path / "audit-key").mkdir()
+    with pytest.raises(Misconfigured, match=r"master-key can't be read \(Is a directory\)"):
+        read_masters(tmp_path / "master-key")
+    with pytest.raises(Misconfigured, match="master-key can't be written"):
+        write_masters(tmp_path / "master-key", [bytes(32)])
+    for name in ("api-key-pepper", "reference-key", "content-key"):
+        (tmp_path / name).write_text("00" * 32)
+    with pytest.raises(Misconfigured, match=r"audit-key can't be read \(Is a directory\)"):
+        open_keyring(tmp_path, make=False)
+
+
 def test_a_service_finds_a_master_key_that_was_added_meanwhile(tmp_path: Path) -> None:
     """Another process began with a new key: what it wrapped opens here without a restart."""
     path = tmp_path / "master-key"
@@ -182,8 +259,6 @@ def test_a_service_finds_a_master_key_that_was_added_meanwhile(tmp_path: Path) -
 @pytest.mark.parametrize("text", ["", "zz", "00" * 31, "00" * 32 + "\n" + "00" * 5])
 def test_a_bad_master_key_stops_the_service(tmp_path: Path, text: str) -> None:
     """An empty, odd or short key is told, without what the file holds."""
-    from app.errors import Misconfigured
-
     (tmp_path / "master-key").write_text(text)
     with pytest.raises(Misconfigured, match="master-key") as told:
         MasterKeys(tmp_path / "master-key").refresh()
