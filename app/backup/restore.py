@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +55,24 @@ def _clear(draft: Path) -> None:
 def _may_be_replaced(to: Path, *, force: bool) -> None:
     """Refuse to replace what somebody uses or what holds rows; nothing of an older file may stay beside the new one."""
     if not to.exists():
+        if left := [str(one) for one in _beside(to) if one.exists()]:
+            raise Misconfigured(
+                f"{' and '.join(left)} is left of a database that is not there, and would be taken for a part of "
+                "the new one: move it away"
+            )
         return
-    if not force and has_rows(to):
-        raise Misconfigured(f"{to} holds rows: restore elsewhere, or add --force to lose them")
-    if is_in_use(to):
-        raise Misconfigured(f"{to} is in use: stop the service first")
+    try:
+        if not force and has_rows(to):
+            raise Misconfigured(f"{to} holds rows: restore elsewhere, or add --force to lose them")
+        if is_in_use(to):
+            raise Misconfigured(f"{to} is in use: stop the service first")
+    except sqlite3.DatabaseError as error:
+        parts = ", ".join(one.name for one in _beside(to))
+        raise Misconfigured(
+            f"{to} can't be read ({error}): stop the service, and move it away with what is beside it ({parts})"
+        ) from None
+
+
+def _beside(to: Path) -> list[Path]:
+    """Name the files that SQLite keeps beside a database while it is in use, and after it was killed."""
+    return [to.with_name(to.name + ending) for ending in ("-wal", "-shm", "-journal")]

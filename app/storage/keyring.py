@@ -68,8 +68,9 @@ class KeyRing:
         return _digest(self.pepper, "api_key", key_id.hex, secret.hex(), organisation=organisation)
 
     def backup(self, kind: Literal["manifest", "bundle"], content: bytes) -> bytes:
-        """Digest what a backup says of itself, over all organisations."""
-        return hmac.digest(hmac.digest(self.content_key, f"backup {kind}".encode(), "sha256"), content, "sha256")
+        """Digest what a backup says of itself, over all organisations; whoever restores it needs every secret."""
+        together = self.pepper + self.reference_key + self.content_key + self.audit_key
+        return hmac.digest(hmac.digest(together, f"backup {kind}".encode(), "sha256"), content, "sha256")
 
 
 def open_masters(folder: Path, *, make: bool) -> MasterKeys:

@@ -61,6 +61,33 @@ def test_nothing_that_holds_rows_is_replaced_unasked(shell: Shell, backup: Path)
     assert [path.name for path in shell.folder.glob("*alliance.db*")] == ["alliance.db"]
 
 
+def test_what_a_killed_service_left_is_not_mixed_with_what_is_restored(shell: Shell, backup: Path) -> None:
+    """A log without its database would be written into the new one; a database that can't be read is not replaced."""
+    target = shell.folder / "new.db"
+    words = ("backup", "restore", str(backup), "--keys", str(backup.parent / "keys-latest"), "--to", str(target))
+    left = shell.folder / "new.db-wal"
+    left.write_bytes(b"frames of another database")
+    for force in ((), ("--force",)):
+        assert "move it away" in plain(shell.refused(*words, *force))
+        assert not target.exists()
+    left.unlink()
+    target.write_bytes(b"no database" * 100)
+    for force in ((), ("--force",)):
+        refused = plain(shell.refused(*words, *force))
+        assert "can't be read (file is not a database)" in refused
+        assert "(new.db-wal, new.db-shm, new.db-journal)" in refused
+    target.unlink()
+    assert shell.run(*words).code == 0
+
+
+@pytest.mark.parametrize("secret", ["api-key-pepper", "reference-key", "content-key", "audit-key"])
+def test_a_wrong_secret_is_told_before_anything_is_restored(shell: Shell, backup: Path, secret: str) -> None:
+    """With one of them wrong the service would start, and find nobody or take no key: a drill has to show it."""
+    keys = str(backup.parent / "keys-latest")
+    (shell.folder / "secrets" / secret).write_text("ab" * 32)
+    assert "other secrets" in plain(shell.refused("backup", "verify", str(backup), "--keys", keys))
+
+
 def test_what_is_damaged_is_said_and_not_restored(shell: Shell, backup: Path) -> None:
     """A changed manifest, other secrets, no keys, no backup: a sentence, and nothing is made."""
     keys, target = str(backup.parent / "keys-latest"), str(shell.folder / "new.db")
