@@ -53,7 +53,9 @@ async def _checks(settings: Settings) -> list[tuple[str, str]]:
     """Check the catalogues, the secrets and the database; the second part says what is wrong, or nothing."""
     from app.instruments.catalog import open_catalog
     from app.stages.advice import shipped_advice
-    from app.storage.keyring import open_keyring
+    from app.storage.keyring import open_keyring, open_masters
+    from app.storage.runtime import utc_now
+    from app.storage.signing_keys import open_signing_keys
 
     found = []
     own = partial(open_catalog, settings.instruments_dir)
@@ -64,7 +66,10 @@ async def _checks(settings: Settings) -> list[tuple[str, str]]:
         except AllianceError as error:
             found.append((name, str(error)))
     try:
-        open_keyring(settings.secrets_dir, make=settings.env == "development")
+        make = settings.env == "development"
+        open_keyring(settings.secrets_dir, make=make)
+        open_masters(settings.secrets_dir, make=make)
+        open_signing_keys(settings.secrets_dir / "signing", make=make, now=utc_now)
         found.append(("secrets", ""))
     except AllianceError as error:
         found.append(("secrets", str(error)))

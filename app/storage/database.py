@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, closing, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -46,6 +47,8 @@ _KINDS = {
     "23503": "lost_race",
     "55P03": "lock_timeout",
 }
+#: What SQLite says of a file that is none of its own, or is broken.
+_DAMAGED = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
 _POOL = 16
 _UNPREPARED: dict[str, Any] = {"statement_cache_size": 0, "prepared_statement_name_func": str}  # str() is no name
 
@@ -135,6 +138,8 @@ class SqliteDatabase:
     def __init__(self, url: URL) -> None:
         self._writing = sqlite_engine(url, begin="BEGIN IMMEDIATE")
         self._reading = sqlite_engine(url, begin="BEGIN")
+        self._file = Path(str(url.database))
+        self._opened: tuple[int, int] | None = None
         self.last_write = LastWrite()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="sqlite-reader")
@@ -172,15 +177,29 @@ class SqliteDatabase:
 
     async def _run(self, executor: ThreadPoolExecutor, engine: Engine, work: Work[T]) -> T:
         def once() -> T:
+            self._stay_with_file()
             try:
                 with engine.begin() as connection:
                     return work(connection)
-            except OperationalError as error:
-                raise _counted(_sqlite_error(error)) from None
+            except DatabaseError as error:
+                if isinstance(error, OperationalError) or _errorname(error) in _DAMAGED:
+                    raise _counted(_sqlite_error(error)) from None
+                raise
 
         kind: Kind = "write" if executor is self._writer else "read"
         with timed(kind), part(f"database {kind}", db__system__name=self.name):
             return await asyncio.get_running_loop().run_in_executor(executor, once)
+
+    def _stay_with_file(self) -> None:
+        """Take nothing once the file was moved away or replaced: what is written into it then is lost with it.
+
+        To go on with another file would mix it with the log (-wal) of the one before: that takes another start.
+        """
+        now = _identity(self._file)
+        if self._opened is None:
+            self._opened = now
+        elif now != self._opened:
+            raise _counted(StorageUnavailable())
 
 
 class PostgresDatabase:
@@ -276,9 +295,22 @@ def _sqlstate(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or "")
 
 
-def _sqlite_error(error: OperationalError) -> AllianceError:
+def _errorname(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlite_errorname", ""))
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return what a file is, whatever its name; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _sqlite_error(error: DBAPIError) -> AllianceError:
     """Tell a busy file, which is worth another try, from one that can't be used."""
-    name = getattr(error.orig, "sqlite_errorname", "")
+    name = _errorname(error)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return StorageBusy()
     if name.startswith("SQLITE_READONLY"):

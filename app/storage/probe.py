@@ -12,8 +12,11 @@ from sqlalchemy import Connection
 
 from app.errors import AllianceError, Misconfigured, StorageBusy, StorageUnavailable, Trouble
 from app.storage.database import Database
-from app.storage.keyring import KeyRing, open_keyring, open_masters
+from app.storage.keyring import KeyRing, open_keyring
 from app.storage.last_write import LastWrite
+from app.storage.master import NAME as MASTER
+from app.storage.master import MasterKeys
+from app.storage.signing_keys import read_signing_keys
 
 Writing = Literal["ok", "busy"] | Trouble
 Keys = Literal["ok", "unreadable", "changed"]
@@ -68,13 +71,19 @@ async def _write(database: Database) -> Writing:
         return "unavailable"
 
 
-async def keys_on_disk(folder: Path | None, *, in_use: KeyRing) -> Keys:
-    """Say whether the secrets could be read again at the next start, and would be the same."""
+async def keys_on_disk(folder: Path | None, *, in_use: KeyRing, masters: MasterKeys) -> Keys:
+    """Say whether the secrets could be read again at the next start, and would be the same.
+
+    Master keys may be added, and those of before taken out; keys that sign may come and go.
+    """
     if folder is None:
         return "ok"
+
+    def same() -> bool:
+        read_signing_keys(folder / "signing")
+        return masters.is_in(folder / MASTER) and open_keyring(folder, make=False) == in_use
+
     try:
-        found = await asyncio.to_thread(open_keyring, folder, make=False)
-        await asyncio.to_thread(open_masters, folder, make=False)
+        return "ok" if await asyncio.to_thread(same) else "changed"
     except (Misconfigured, OSError):
         return "unreadable"
-    return "ok" if found == in_use else "changed"

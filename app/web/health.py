@@ -56,7 +56,7 @@ async def get_livez() -> Response:
 )
 async def get_readyz(service: Service) -> Response:
     """Ask the database: for its schema, for a write, and who the service is to it; and look for the secrets."""
-    keys = await keys_on_disk(service.secrets_dir, in_use=service.keys)
+    keys = await keys_on_disk(service.secrets_dir, in_use=service.keys, masters=service.vault.masters)
     unknown = {"migrations": "unknown", "writing": "unknown", "keys": keys}
     try:
         if await what_is_wrong_with_role(service.database):

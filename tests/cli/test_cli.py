@@ -135,6 +135,24 @@ def test_doctor_finds_a_database_without_schema(bare: Shell) -> None:
     assert (machine.code, wrong) == (1, {"database": "no schema yet or an old one: run `alliance migrate`"})
 
 
+@pytest.mark.parametrize("secret", ["audit-key", "master-key", "signing"])
+def test_doctor_misses_each_secret(shell: Shell, secret: str) -> None:
+    """The service would not start without it."""
+    shell.organisation()
+    there = shell.folder / "secrets" / secret
+    there.rename(shell.folder / "elsewhere")
+    done = shell.run("doctor", ALLIANCE_ENV="production")
+    assert (done.code, secret in done.out) == (1, True)
+
+
+def test_doctor_tells_of_a_database_that_is_none(shell: Shell) -> None:
+    """In a word, without a traceback."""
+    shell.organisation()
+    (shell.folder / "alliance.db").write_bytes(b"no database" * 1000)
+    done = shell.run("doctor")
+    assert (done.code, "storage_unavailable" in done.out) == (1, True)
+
+
 def test_doctor_hides_passwords(bare: Shell) -> None:
     """What is shown may end up in a ticket."""
     done = bare.run("doctor", ALLIANCE_DATABASE_URL="postgresql://alliance:hunter2@127.0.0.1:1/x")

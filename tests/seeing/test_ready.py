@@ -140,6 +140,50 @@ def test_secrets_that_another_start_would_miss_are_told(site: Site, spoil: Calla
     assert site.ready() == (200, READY)
 
 
+def test_a_master_key_that_is_another_is_told(site: Site) -> None:
+    """One that was added is none: the key in use is there still. With another alone, nothing would open again."""
+    assert site.runtime.secrets_dir is not None
+    file = site.runtime.secrets_dir / "master-key"
+    before = file.read_text()
+    file.write_text("ab" * 32 + "\n" + before)
+    assert site.ready() == (200, READY)
+    file.write_text("ab" * 32)
+    assert site.ready() == (503, READY | {"status": "not_ready", "keys": "changed"})
+
+
+def test_a_missing_signing_key_is_told(site: Site) -> None:
+    """Another start would end with it, and tokens are refused already."""
+    assert site.runtime.secrets_dir is not None
+    shutil.rmtree(site.runtime.secrets_dir / "signing")
+    assert site.ready() == (503, READY | {"status": "not_ready", "keys": "unreadable"})
+
+
+def gone() -> dict[str, str]:
+    """What is told while the database is not there."""
+    unknown = dict.fromkeys(("migrations", "writing", "role"), "unknown")
+    return READY | unknown | {"status": "not_ready", "database": "unavailable"}
+
+
+def test_a_database_file_that_was_moved_away_takes_nothing(site: Site) -> None:
+    """What would be written into it is lost with it, also while another file has its name."""
+    assert site.ready() == (200, READY)
+    moved = site.file.rename(site.file.with_name("moved.db"))
+    assert site.ready() == (503, gone())
+    assert not site.file.exists()
+    shutil.copyfile(moved, site.file)
+    assert site.ready() == (503, gone())
+    with pytest.raises(StorageUnavailable):
+        site.service.portal.call(lambda: site.runtime.database.write(lambda _: None, organisation=None))
+    moved.replace(site.file)
+    assert site.ready() == (200, READY)
+
+
+def test_a_damaged_database_is_told(site: Site) -> None:
+    """As unavailable, not as a fault of ours."""
+    site.file.write_bytes(b"no database" * 1000)
+    assert site.ready() == (503, gone())
+
+
 def test_a_probe_is_shared_for_a_second() -> None:
     """Whoever asks in a loop writes once: the way is open to everybody."""
     writes = []
