@@ -31,7 +31,7 @@ _LIVE = in_both(
 async def caller_of_invitation(runtime: Runtime, text: str) -> Caller:
     """Return the caller behind an invitation's token, or raise Unauthenticated: a renewal ends the token before it.
 
-    Whether it has expired is told by the two operations that it opens.
+    Whether it has expired is told by the operations that it opens.
     """
     token = parse_invitation_token(text)
     row = await runtime.lanes.run(

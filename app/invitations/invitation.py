@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.errors import InvitationNotOpen, InvitationOver
 from app.storage.sealed import Place
 from app.storage.types import AnyRow
 from app.submissions.form import Reference
@@ -92,6 +93,14 @@ def invitation_of(row: AnyRow, *, now: datetime) -> Invitation:
         status=_status(row, now),
         submission_id=row.submission_id,
     )
+
+
+def check_time(invitation: Invitation, *, completed_at: datetime, now: datetime) -> None:
+    """Take what was filled in in time, though it may arrive later."""
+    if completed_at < invitation.opens_at - BEHIND:
+        raise InvitationNotOpen
+    if completed_at > invitation.expires_at or now > invitation.expires_at + ARRIVES_WITHIN:
+        raise InvitationOver
 
 
 def _status(row: AnyRow, now: datetime) -> Status:

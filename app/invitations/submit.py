@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from app.access.binding import log
 from app.access.caller import Caller
-from app.errors import Fault, InvalidSubmission, InvitationNotOpen, InvitationOver, InvitationUsed, KeyReused
+from app.errors import Fault, InvalidSubmission, InvitationUsed, KeyReused
 from app.instruments.model import Answer
 from app.invitations.fetch import Fetched, invited
-from app.invitations.invitation import ARRIVES_WITHIN, BEHIND, Invitation
+from app.invitations.invitation import Invitation, check_time
 from app.invitations.store import change_invitation, find_invitation
 from app.storage.runtime import Runtime
 from app.submissions.form import Form, Reference, Reported
@@ -35,7 +35,7 @@ class FilledIn:
 async def submit(runtime: Runtime, caller: Caller, sent: FilledIn) -> Recorded:
     """Record the form under the invitation: the same again is answered as the first time, another one refused."""
     found = await invited(runtime, caller)
-    _check_time(found.invitation, sent, now=runtime.now())
+    check_time(found.invitation, completed_at=sent.completed_at, now=runtime.now())
     if sent.instrument != found.invitation.instrument:
         raise InvalidSubmission(Fault(pointer="/instrument", code="not_allowed"))
     invitation_id = found.invitation.invitation_id
@@ -47,14 +47,6 @@ async def submit(runtime: Runtime, caller: Caller, sent: FilledIn) -> Recorded:
         raise outcome
     await _use(runtime, caller, outcome, found.invitation)
     return outcome
-
-
-def _check_time(invitation: Invitation, sent: FilledIn, *, now: datetime) -> None:
-    """Take what was filled in in time, though it may arrive later."""
-    if sent.completed_at < invitation.opens_at - BEHIND:
-        raise InvitationNotOpen
-    if sent.completed_at > invitation.expires_at or now > invitation.expires_at + ARRIVES_WITHIN:
-        raise InvitationOver
 
 
 def _form(found: Fetched, sent: FilledIn) -> Form:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, exists, select, union
 
-from app.errors import NotFound
+from app.errors import KeyDestroyed, NotFound
 from app.safeguarding.check import ClientRef
 from app.storage.keyring import Keyed
 from app.storage.runtime import Runtime
@@ -49,6 +49,10 @@ _THERAPISTS = select(therapists).where(
     therapists.c.organisation_id == bindparam("organisation"),
     therapists.c.therapist_id.in_(union(_BY_FORMS, _BY_INVITATIONS)),
 )
+#: One whom an invitation names, who may not have had a form yet.
+_THERAPIST = select(therapists).where(
+    therapists.c.organisation_id == bindparam("organisation"), therapists.c.therapist_id == bindparam("therapist_id")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +64,17 @@ class Person:
 
 
 def known_client(connection: Connection, runtime: Runtime, client_id: UUID, *, organisation: UUID) -> Person:
-    """Return the client whom a key opens, with the reference where it was kept."""
+    """Return the client whom a key opens, with the reference where it was kept and still opens."""
     row = connection.execute(_BY_ID, {"organisation": organisation, "client_id": client_id}).first()
     if row is None:
         raise NotFound
     if row.sealed_reference is None:
         return Person(client_id=client_id, client_ref=None)
     vault = runtime.vault.of(connection, organisation=organisation)
-    system, value = vault.open_client(client_id, row.sealed_reference)
+    try:
+        system, value = vault.open_client(client_id, row.sealed_reference)
+    except KeyDestroyed:  # they were erased, and a backup has brought the row back
+        return Person(client_id=client_id, client_ref=None)
     return Person(client_id=client_id, client_ref=ClientRef(system=system or None, value=value))
 
 
@@ -96,17 +103,31 @@ def ids_of(connection: Connection, client_id: UUID, *, organisation: UUID) -> tu
 
 
 def therapist_digests(
-    connection: Connection, runtime: Runtime, client_ids: Iterable[UUID], *, organisation: UUID
+    connection: Connection,
+    runtime: Runtime,
+    client_ids: Iterable[UUID],
+    *,
+    organisation: UUID,
+    therapist_id: UUID | None = None,
 ) -> frozenset[str]:
-    """Digest every therapist of a client as a recipient would be, whatever the system of the reference."""
+    """Digest every therapist of a client, and one more who is named by id, as a recipient would be."""
+    rows: list[AnyRow] = []
+    for client_id in client_ids:
+        rows += connection.execute(_THERAPISTS, {"organisation": organisation, "client_id": client_id})
+    if therapist_id is not None:
+        rows += connection.execute(_THERAPIST, {"organisation": organisation, "therapist_id": therapist_id})
+    return _digests(connection, runtime, rows, organisation=organisation)
+
+
+def _digests(connection: Connection, runtime: Runtime, rows: Iterable[AnyRow], *, organisation: UUID) -> frozenset[str]:
+    """Digest therapists as recipients would be, whatever the system of the reference."""
     vault = runtime.vault.of(connection, organisation=organisation)
     found: set[str] = set()
-    for client_id in client_ids:
-        for row in connection.execute(_THERAPISTS, {"organisation": organisation, "client_id": client_id}):
-            found.add(row.reference.hex())
-            if row.sealed_reference is not None:
-                _, value = vault.open_therapist(row.therapist_id, row.sealed_reference)
-                found.add(person_digest(runtime, value, organisation=organisation).digest.hex())
+    for row in rows:
+        found.add(row.reference.hex())
+        if row.sealed_reference is not None:
+            _, value = vault.open_therapist(row.therapist_id, row.sealed_reference)
+            found.add(person_digest(runtime, value, organisation=organisation).digest.hex())
     return frozenset(found)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -22,7 +23,8 @@ from app.storage.documents import to_json
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
 
-ROUTE: Final = "safeguarding"
+#: By which way a check comes: a key of one way is none of the other.
+Route = Literal["safeguarding", "invitations"]
 #: How far a sender's clock may run ahead of ours.
 AHEAD: Final = timedelta(hours=24)
 
@@ -45,18 +47,32 @@ class Received:
     replayed: bool
 
 
-async def receive(runtime: Runtime, caller: Caller, sent: SafetyCheck, *, key: str, choose: Choose) -> Received:
-    """Keep a check, once for each key; where nobody would read it, it is refused."""
+async def receive(
+    runtime: Runtime,
+    caller: Caller,
+    sent: SafetyCheck,
+    *,
+    key: str,
+    choose: Choose,
+    route: Route = "safeguarding",
+    therapist_id: UUID | None = None,
+) -> Received:
+    """Keep a check, once for each key; where nobody would read it, it is refused.
+
+    `therapist_id` is of the therapist whom an invitation names, and from whom it is kept.
+    """
     check_may_post(caller)
     if sent.completed_at > runtime.now() + AHEAD:
         raise InvalidSubmission(Fault(pointer="/completed_at", code="in_the_future"))
     if sent.client_ref is None and caller.client_id is None:
         raise InvalidSubmission(Fault(pointer="/client_ref", code="required"))
-    bound = "\n".join((key, ROUTE, str(caller.application), str(caller.client_id)))
+    bound = "\n".join((key, route, str(caller.application), str(caller.client_id)))
     digest = runtime.keys.content("key", bound, organisation=caller.organisation)
 
     def work(connection: Connection) -> Received:
-        attempt = _Attempt(connection=connection, runtime=runtime, caller=caller, sent=sent, choose=choose)
+        attempt = _Attempt(
+            connection=connection, runtime=runtime, caller=caller, sent=sent, choose=choose, therapist_id=therapist_id
+        )
         return attempt.run(digest)
 
     async with runtime.flights.hold([digest]):
@@ -72,6 +88,7 @@ class _Attempt:
     caller: Caller
     sent: SafetyCheck
     choose: Choose
+    therapist_id: UUID | None
 
     def run(self, key: bytes) -> Received:
         organisation = self.caller.organisation
@@ -122,7 +139,13 @@ class _Attempt:
     def _kept_from(self, person: Person) -> frozenset[str]:
         """Digest the therapists of the client as they are known now: an erasure takes the episodes away."""
         organisation, named = self.caller.organisation, self.sent.therapist_ref
-        found = therapist_digests(self.connection, self.runtime, [person.client_id], organisation=organisation)
+        found = therapist_digests(
+            self.connection,
+            self.runtime,
+            [person.client_id],
+            organisation=organisation,
+            therapist_id=self.therapist_id,
+        )
         if named is not None:
             found |= {person_digest(self.runtime, named.value, organisation=organisation).digest.hex()}
         return found

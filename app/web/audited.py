@@ -28,11 +28,25 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 #: Operations whose answers hold nothing of a client.
 ABOUT_NOBODY: Final = frozenset(
-    {"get_instruments", "get_instrument", "get_version", "post_score", "get_psychometrics", "get_safety_form"}
+    {
+        "get_instruments",
+        "get_instrument",
+        "get_version",
+        "post_score",
+        "get_psychometrics",
+        "get_safety_form",
+        "get_invited_safety_form",
+    }
 )
 #: Operations that write events of their own whenever they tell something, whether they change anything or not.
 TELL_THEMSELVES: Final = frozenset(
-    {"post_safety_check", "get_safety_check", "post_safety_acknowledgement", "post_safety_closing"}
+    {
+        "post_safety_check",
+        "post_invited_safety_check",
+        "get_safety_check",
+        "post_safety_acknowledgement",
+        "post_safety_closing",
+    }
 )
 #: Ids in paths that an entry may name: what was asked, whether it is there or not.
 _ASKED = ("client_id", "submission_id", "episode_id", "score_id", "signal_id", "invitation_id", "check_id")

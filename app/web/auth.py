@@ -96,12 +96,14 @@ class _Opens(SecurityBase):
 
 
 class _OpensInvitation(SecurityBase):
-    """The security of the two operations that an invitation opens, and that nothing else does."""
+    """The security of the operations that an invitation opens, and that nothing else does."""
 
     scheme_name = "invitation"
     model = HTTPBearerModel(
         bearerFormat="Invitation",
-        description="The token of an invitation. It opens the form that is due, and nothing else.",
+        description=(
+            "The token of an invitation. It opens the form that is due, the safety check beside it, and nothing else."
+        ),
     )
 
     async def __call__(self, request: Request) -> Caller:

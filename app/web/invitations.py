@@ -8,9 +8,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.access.administer import enabled_instruments
+from app.invitations.bring_check import bring_check
 from app.invitations.fetch import fetch
 from app.invitations.invitation import Invitation
 from app.invitations.invite import invite
+from app.invitations.offer_check import offer_check, offers_check
 from app.invitations.renew import renew
 from app.invitations.revoke import revoke
 from app.invitations.show import show
@@ -23,12 +25,14 @@ from app.web.instruments_wire import instrument_out, without_stages
 from app.web.invitations_wire import (
     WHO_SEES,
     DueFormOut,
+    DueSafetyCheckIn,
     DueSubmissionIn,
     InvitationIn,
     InvitationOut,
     MadeInvitationOut,
     RenewalIn,
     RevocationIn,
+    answered_check,
     due_of,
     filled_in,
     invitation_out,
@@ -38,6 +42,8 @@ from app.web.keys import IdempotencyKey, checked_key
 from app.web.language import preferred_language
 from app.web.openapi import problems
 from app.web.route import StrictRoute
+from app.web.safeguarding import choosing, form_answer, receipt_answer
+from app.web.safeguarding_wire import ReceiptOut, SafetyFormOut
 from app.web.submissions_wire import SubmissionOut, View, submission_out
 from app.web.wire import Service, answer
 
@@ -101,6 +107,7 @@ async def get_mine(request: Request, caller: Invited, service: Service) -> Respo
         session_number=due.session_number,
         rater=due.rater,
         who_sees=WHO_SEES[language],
+        safety_check=await offers_check(service, caller, due),
         instrument=without_stages(instrument_out(told, catalog, allowed=allowed)),
     )
     return answer(body, headers={"Content-Language": language, "Vary": "Accept-Language"})
@@ -130,6 +137,43 @@ async def post_mine(request: Request, caller: Invited, service: Service, sent: D
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
     return answer(submission_out(outcome.submission, view), status=201, headers=headers)
+
+
+@router.get(
+    "/mine/safety-check",
+    response_model=SafetyFormOut,
+    summary="Read the safety check beside the form that is due",
+    description=(
+        "With the token of an invitation as bearer, whether or not the form was brought, until `expires_at`. Show "
+        "`before` whole, then the questions. It may be fetched ahead, for a phone that will be without a network."
+    ),
+    responses=problems(400, 401, 403, 404, 409, 410, 503),
+    openapi_extra=LANGUAGE,
+)
+async def get_invited_safety_form(request: Request, caller: Invited, service: Service) -> Response:
+    """Read the safety check in the language that the client would rather read."""
+    return form_answer(await offer_check(service, caller, choose=choosing(request)))
+
+
+@router.post(
+    "/mine/safety-check",
+    status_code=201,
+    response_model=ReceiptOut,
+    summary="Send the safety check beside the form that is due",
+    description=(
+        "With the token of an invitation as bearer, before or after its form, and as long as the form would be taken. "
+        "Safe to repeat: the same content answers the same receipt with `Idempotent-Replayed: true`, and is kept once. "
+        "Other content is another check: who has the token, but not the words, can't find out whether one was sent, "
+        "nor send one in its place. No other operation shows that there is one."
+    ),
+    responses=problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
+    openapi_extra=LANGUAGE,
+)
+async def post_invited_safety_check(
+    request: Request, caller: Invited, service: Service, sent: DueSafetyCheckIn
+) -> Response:
+    """Receive one check."""
+    return receipt_answer(await bring_check(service, caller, answered_check(sent), choose=choosing(request)))
 
 
 @router.get(

@@ -7,10 +7,13 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from app.invitations.bring_check import AnsweredCheck
 from app.invitations.invitation import Due, Invitation, InvitedRater, Status
 from app.invitations.invite import Invited
 from app.invitations.submit import FilledIn
+from app.safeguarding.form import FORM
 from app.web.instruments_wire import InstrumentOut
+from app.web.safeguarding_wire import ASKED, SafetyAnswersIn, safety_answers_of
 from app.web.submissions_wire import PersonIn, reference_of
 from app.web.wire import AnswersIn, In, Moment, Out, Text, Time
 
@@ -111,6 +114,12 @@ class DueFormOut(Out):
     session_number: Annotated[int, Field(ge=1, le=2000)]
     rater: InvitedRater
     who_sees: Annotated[str, Field(max_length=500, description="Show this before the first question.")]
+    safety_check: bool = Field(
+        description=(
+            "Whether there is a safety check beside this form, at `/v1/invitations/mine/safety-check`: fetch it ahead, "
+            "too. It says what the organisation offers, and nothing of what was sent."
+        )
+    )
     instrument: InstrumentOut
 
 
@@ -136,6 +145,20 @@ class DueSubmissionIn(In):
     locale: Locale | None = None
 
 
+class DueSafetyCheckIn(In):
+    """The safety check beside the form: whom it is about stands in the invitation."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"form": FORM, "completed_at": "2026-11-24T13:06:00Z", "answers": ASKED}],
+        }
+    )
+
+    form: Literal["safety-1"]
+    completed_at: Time
+    answers: SafetyAnswersIn
+
+
 def due_of(sent: InvitationIn) -> Due:
     """Map what was sent to plain types."""
     return Due(
@@ -157,6 +180,11 @@ def filled_in(sent: DueSubmissionIn) -> FilledIn:
     return FilledIn(
         instrument=sent.instrument, answers=sent.answers, completed_at=sent.completed_at, locale=sent.locale
     )
+
+
+def answered_check(sent: DueSafetyCheckIn) -> AnsweredCheck:
+    """Map what was sent to plain types."""
+    return AnsweredCheck(answers=safety_answers_of(sent.answers), completed_at=sent.completed_at)
 
 
 def invitation_out(found: Invitation) -> InvitationOut:

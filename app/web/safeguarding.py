@@ -12,10 +12,10 @@ from starlette.responses import Response
 from app.safeguarding.acknowledge import acknowledge
 from app.safeguarding.check import State
 from app.safeguarding.close import close
-from app.safeguarding.offer import Choose, offer
+from app.safeguarding.offer import Choose, Offered, offer
 from app.safeguarding.open_check import open_check
 from app.safeguarding.read import checks
-from app.safeguarding.receive import receive
+from app.safeguarding.receive import Received, receive
 from app.web.audited import telling
 from app.web.auth import SafeguardingReader, SubmissionsWriter
 from app.web.instruments import LANGUAGE
@@ -73,9 +73,7 @@ InState = Annotated[State | None, Query(description="Only those in this state.")
 )
 async def get_safety_form(request: Request, caller: SubmissionsWriter, service: Service) -> Response:
     """Read the form in the language that the caller would rather read."""
-    found = await offer(service, caller, choose=_choose(request))
-    headers = {"Content-Language": found.form.locale, "Vary": "Accept-Language"}
-    return answer(safety_form_out(found), headers=headers)
+    return form_answer(await offer(service, caller, choose=choosing(request)))
 
 
 @router.post(
@@ -99,11 +97,7 @@ async def post_safety_check(
 ) -> Response:
     """Receive one check."""
     key = checked_key(idempotency_key)
-    found = await receive(service, caller, safety_check_of(sent), key=key, choose=_choose(request))
-    headers = {"Content-Language": found.receipt.locale, "Vary": "Accept-Language"}
-    if found.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return answer(receipt_out(found.receipt), status=201, headers=headers)
+    return receipt_answer(await receive(service, caller, safety_check_of(sent), key=key, choose=choosing(request)))
 
 
 @router.get(
@@ -183,7 +177,21 @@ async def post_safety_closing(
     return answer(standing_out(found.standing), status=201 if found.changed else 200)
 
 
-def _choose(request: Request) -> Choose:
+def form_answer(found: Offered) -> Response:
+    """Answer with the form."""
+    headers = {"Content-Language": found.form.locale, "Vary": "Accept-Language"}
+    return answer(safety_form_out(found), headers=headers)
+
+
+def receipt_answer(found: Received) -> Response:
+    """Answer that a check came in."""
+    headers = {"Content-Language": found.receipt.locale, "Vary": "Accept-Language"}
+    if found.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return answer(receipt_out(found.receipt), status=201, headers=headers)
+
+
+def choosing(request: Request) -> Choose:
     """Choose among languages as the caller would."""
     header = ",".join(request.headers.getlist("accept-language"))
 

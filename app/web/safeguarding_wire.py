@@ -31,7 +31,8 @@ from app.web.wire import In, Moment, Out, Text, Time
 Sentence = Annotated[str, Field(max_length=1000)]
 Locale = Annotated[str, Field(max_length=20)]
 _OPTIONS: dict[Question, tuple[str, ...]] = {"happened": get_args(Happened), "may_contact": get_args(MayContact)}
-_ASKED: dict[str, Any] = {
+#: An example of all answers.
+ASKED: dict[str, Any] = {
     "happened": "yes",
     "may_contact": "yes",
     "contact": "by text message to 0123, after six",
@@ -97,7 +98,7 @@ class SafetyCheckIn(In):
                     "client_ref": "mrn-1042",
                     "therapist_ref": "th-7",
                     "completed_at": "2026-11-20T14:06:00+01:00",
-                    "answers": _ASKED,
+                    "answers": ASKED,
                 }
             ]
         }
@@ -209,13 +210,18 @@ def safety_check_of(sent: SafetyCheckIn) -> SafetyCheck:
     return SafetyCheck(
         client_ref=_reference(sent.client_ref),
         therapist_ref=_reference(sent.therapist_ref),
-        answers=SafetyAnswers(
-            happened=sent.answers.happened,
-            may_contact=sent.answers.may_contact,
-            contact=sent.answers.contact or None,
-            words=sent.answers.words or None,
-        ),
+        answers=safety_answers_of(sent.answers),
         completed_at=sent.completed_at,
+    )
+
+
+def safety_answers_of(sent: SafetyAnswersIn) -> SafetyAnswers:
+    """Take the answers off the wire; an empty text is none."""
+    return SafetyAnswers(
+        happened=sent.happened,
+        may_contact=sent.may_contact,
+        contact=sent.contact or None,
+        words=sent.words or None,
     )
 
 

@@ -16,7 +16,7 @@ from app.seeing.traces import begin_request, end_request, within
 
 #: Whether there was a safety check is for nobody but those who read it: its requests leave no line, no count and no
 #: trace, unless the service itself has failed.
-UNTOLD = "/v1/safeguarding"
+UNTOLD = ("/v1/safeguarding", "/v1/invitations/mine/safety-check")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})").fullmatch
 
 

@@ -83,7 +83,12 @@ INVITATION_SCOPE_OF = {
     "POST /v1/invitations/{invitation_id}/renewal": "invitations:write",
     "POST /v1/invitations/{invitation_id}/revocation": "invitations:write",
 }
-BY_INVITATION = ("GET /v1/invitations/mine", "POST /v1/invitations/mine/submission")
+BY_INVITATION = (
+    "GET /v1/invitations/mine",
+    "POST /v1/invitations/mine/submission",
+    "GET /v1/invitations/mine/safety-check",
+    "POST /v1/invitations/mine/safety-check",
+)
 #: Operations whose path names something of an organisation. A PUT names what is not there yet.
 PERSONAL = [
     name
@@ -175,6 +180,11 @@ def body_of(name: str, ids: Ids) -> dict[str, Any] | None:
             "instrument": "trq-s",
             "answers": {"1": 4},
             "completed_at": "2026-11-01T10:00:00Z",
+        },
+        "POST /v1/invitations/mine/safety-check": {
+            "form": "safety-1",
+            "completed_at": "2026-11-01T10:00:00Z",
+            "answers": {"happened": "yes"},
         },
         "POST /v1/safeguarding": {
             "form": "safety-1",

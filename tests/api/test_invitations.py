@@ -239,7 +239,7 @@ def test_a_client_sends_answers_and_nothing_else(
     assert bring(phone).status_code == 201
 
 
-def test_an_invitation_opens_two_operations_and_no_other(clinic: Clinic) -> None:
+def test_an_invitation_opens_its_operations_and_no_other(clinic: Clinic) -> None:
     """Every other operation answers 403, also for the client's own form."""
     made, phone = invited(clinic)
     ids = replace(Ids.made(clinic), invitation_id=made["id"])
@@ -309,5 +309,5 @@ def test_an_invitation_of_somebody_who_was_erased_opens_nothing(clinic: Clinic) 
 
     database = clinic.service.runtime.database
     clinic.service.portal.call(partial(database.write, destroy, organisation=clinic.organisation))
-    for name in BY_INVITATION:
+    for name in BY_INVITATION[:2]:  # a safety check is taken all the same: see test_invited_checks.py
         refused(call(phone, name, Ids()), 410, "client_erased")

@@ -1,0 +1,46 @@
+"""Bring the safety check beside the form that one was invited to fill in: what was said once is kept once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from app.access.caller import Caller
+from app.invitations.invitation import check_time
+from app.invitations.offer_check import invited_to_check
+from app.safeguarding.form import SafetyAnswers
+from app.safeguarding.offer import Choose
+from app.safeguarding.receive import Received, Route, SafetyCheck, receive
+from app.storage.documents import to_json
+from app.storage.runtime import Runtime
+
+_ROUTE: Final[Route] = "invitations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredCheck:
+    """What the client sends: who it is about, and whose therapist must not read it, stands in the invitation."""
+
+    answers: SafetyAnswers
+    completed_at: datetime
+
+
+async def bring_check(runtime: Runtime, caller: Caller, sent: AnsweredCheck, *, choose: Choose) -> Received:
+    """Keep a safety check under an invitation, before or after its form; the same again is answered as the first time.
+
+    Other content is another check, not a refusal: the sender of the invitation has the token, too. One check for each
+    invitation would let them find out by a try whether there is one, and take the client's place by sending their own.
+    """
+    found = await invited_to_check(runtime, caller)
+    check_time(found, completed_at=sent.completed_at, now=runtime.now())
+    content = to_json([found.invitation_id, sent])
+    return await receive(
+        runtime,
+        caller,
+        SafetyCheck(client_ref=None, therapist_ref=None, answers=sent.answers, completed_at=sent.completed_at),
+        key=runtime.keys.content("request", content, organisation=caller.organisation).hex(),
+        choose=choose,
+        route=_ROUTE,
+        therapist_id=found.therapist_id,
+    )
