@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 from app.cli.main import app as commands
 from app.storage.tables import metadata
-from tests.api.operations import SAFETY_SCOPE_OF, SCOPE_OF, Ids, call, targets
+from tests.api.operations import BY_INVITATION, INVITATION_SCOPE_OF, SAFETY_SCOPE_OF, SCOPE_OF, Ids, call, targets
 from tests.api.safety import offering, post_check, safety_check
+from tests.api.test_invitations import bring, invited
+from tests.api.test_invited_checks import check as bring_check
 from tests.api.test_supervisors import supervisor, team
 from tests.harness import Clinic
 
@@ -24,8 +26,8 @@ CLIENT = "CANARY-client-5310"
 CONTACT = "CANARY-contact-5310"
 WORDS = "CANARY-words-5310"
 CANARIES = (CLIENT, CONTACT, WORDS)
-#: Sends a check: what it answers is looked at by itself.
-_SENDING = "POST /v1/safeguarding"
+#: Send a check: what they answer is looked at by itself.
+_SENDING = {"POST /v1/safeguarding", "POST /v1/invitations/mine/safety-check"}
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 _TRACE = re.compile(r"\b[0-9a-f]{32}\b")
@@ -39,6 +41,7 @@ class Watched:
 
     clinic: Clinic
     desk: Clinic
+    phone: Clinic
     callers: Mapping[str, tuple[Clinic, dict[str, str]]]
     ids: Mapping[str, Ids]
     raw: list[str] = field(default_factory=list)
@@ -52,6 +55,9 @@ class Watched:
         ids = targets_of(clinic)
         team(clinic, "A", members=("th-7",), supervisors=("sup",))
         desk, other = offering(clinic, "officer-1", "th-7"), clinic.service.clinic()
+        made, phone = invited(clinic, client_ref=CLIENT, therapist_ref="th-7")
+        assert bring(phone).status_code == 201  # from now on nobody renews or revokes it
+        ids = {name: replace(one, invitation_id=made["id"]) for name, one in ids.items()}
         Ids.made(other, CLIENT, "th-7")
         callers: dict[str, tuple[Clinic, dict[str, str]]] = {
             "system": (clinic, {}),
@@ -61,22 +67,25 @@ class Watched:
             "supervisor": (supervisor(clinic, "sup"), {}),
             "client": (clinic.bound("client", CLIENT), {}),
             "another client": (clinic.bound("client", "another"), {}),
+            "invited": (phone, {}),
             "desk that names nobody": (desk, {}),
             "desk that names somebody else": (desk, {"Acting-User": "officer-2"}),
             "another organisation": (other, {}),
             "another organisation's desk": (offering(other, "officer-1"), {"Acting-User": "officer-1"}),
         }
         some = {name: one for name, one in callers.items() if not only or name in only}
-        return cls(clinic=clinic, desk=desk, callers=some, ids=ids)
+        return cls(clinic=clinic, desk=desk, phone=phone, callers=some, ids=ids)
 
-    def send(self) -> str:
-        """Let the client send a check, and return its id, which only the table knows."""
+    def send(self) -> list[str]:
+        """Let the client send a check in each way that there is, and return their ids, which only the table knows."""
         answers = {"happened": "not_sure", "may_contact": "yes", "contact": CONTACT, "words": WORDS}
-        answer = post_check(self.clinic, safety_check(client_ref=CLIENT, answers=answers))
-        assert answer.status_code == 201
-        self.raw.append(f"{answer.headers}{answer.text}")
-        [one] = self.rows("safety_checks")
-        return str(one["check_id"])
+        by_system = post_check(self.clinic, safety_check(client_ref=CLIENT, answers=answers))
+        for answer in (by_system, bring_check(self.phone, answers=answers)):
+            assert answer.status_code == 201
+            self.raw.append(f"{answer.headers}{answer.text}")
+        found = [str(one["check_id"]) for one in self.rows("safety_checks")]
+        assert len(found) == len(_SENDING)
+        return found
 
     def look(self, check_id: str | None = None) -> dict[tuple[str, str], Seen]:
         """Call every operation as everybody, and return what was answered, but for ids and times."""
@@ -150,7 +159,8 @@ def targets_of(clinic: Clinic) -> dict[str, Ids]:
 
 
 def _operations() -> list[str]:
-    return [name for name in SCOPE_OF | SAFETY_SCOPE_OF if name != _SENDING]
+    every = [*SCOPE_OF, *SAFETY_SCOPE_OF, *INVITATION_SCOPE_OF, *BY_INVITATION]
+    return [name for name in every if name not in _SENDING]
 
 
 def _without_looks(text: str) -> str:
