@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.api.operations import Ids, body_of
+from tests.api.safety import TEXTS
 from tests.cli.conftest import Shell
 from tests.faults.running import RunningService
 from tests.harness import SYSTEM_SCOPES, admit, owners_url
@@ -27,7 +28,7 @@ class Served:
 
 @contextmanager
 def served(database_url: str, folder: Path) -> Iterator[Served]:
-    """Migrate a database, make an organisation with an application, and serve."""
+    """Migrate a database, make an organisation with an application that offers safety checks, and serve."""
     shell = Shell(folder)
 
     def said(*words: str) -> dict[str, str]:
@@ -42,6 +43,11 @@ def served(database_url: str, folder: Path) -> Iterator[Served]:
     organisation = said("orgs", "create", "Clinic")["organisation_id"]
     scopes = [word for scope in SYSTEM_SCOPES for word in ("--scope", scope)]
     key = said("apps", "create", "ehr", "--org", organisation, *scopes)["api_key"]
+    texts = folder / "safety.yaml"
+    texts.write_text(json.dumps(TEXTS))  # all JSON is YAML
+    times = ("--escalate-after", "60", "--retention-months", "24")
+    said("safeguarding", "configure", organisation, "--texts", str(texts), *times)
+    said("safeguarding", "recipients", "add", organisation, "--person", "officer-1")
     service = RunningService(database_url, secrets=folder / "secrets", bytecode=folder / "bytecode")
     service.start()
     try:
