@@ -70,8 +70,8 @@ class StrictRoute(APIRoute):
         sources = _sources(declared)
 
         async def strict(request: Request) -> Response:
-            _check_parameters(request, known)
             values = {sub.name: await sub.call(request) for sub in declared.dependencies if sub.name and sub.call}
+            _check_parameters(request, known)
             if declared.request_param_name is not None:
                 values[declared.request_param_name] = request
             errors: list[Any] = []

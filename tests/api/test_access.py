@@ -325,6 +325,13 @@ def test_a_missing_scope_comes_before_the_body(clinic: Clinic, content: bytes, m
     assert (answer.status_code, told["code"], told["scope"]) == (403, "missing_scope", "submissions:write")
 
 
+def test_a_missing_scope_comes_before_the_parameters(clinic: Clinic) -> None:
+    """Who may not read the caseload is not told which parameters it has."""
+    writer = clinic.service.application(clinic.organisation, scopes=("submissions:write",))
+    for query in ("unknown=1", "limit=0", "limit=1&limit=2"):
+        assert refused(writer.get(f"/v1/caseload?{query}"), 403, "missing_scope")["scope"] == "caseload:read"
+
+
 def test_what_is_public_is_public_by_its_path(service: Service) -> None:
     """The service's own list and the contract's are one, and no operation hides behind a public beginning."""
     for path in PUBLIC - {"/assets", "/assets/swagger", "/oauth/token"}:
