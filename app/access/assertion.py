@@ -96,8 +96,12 @@ def acting_person(claim: object) -> str:
 
 
 def _text(claim: object, longest: int) -> str:
-    if not (isinstance(claim, str) and 0 < len(claim) <= longest):
+    """Read a text as a form's is: what it is kept as must not be longer, though what was sent may be shorter."""
+    if not isinstance(claim, str) or len(claim) > longest:
         raise Unauthenticated
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in claim):
         raise Unauthenticated
-    return unicodedata.normalize("NFC", claim)
+    kept = unicodedata.normalize("NFC", claim)
+    if not 0 < len(kept) <= longest:
+        raise Unauthenticated
+    return kept

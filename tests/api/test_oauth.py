@@ -174,6 +174,7 @@ def bad_assertions(backend: Backend) -> dict[str, str]:
         "no id": {"jti": ...},
         "an id that is a number": {"jti": 7},
         "an endless id": {"jti": "x" * 201},
+        "a person whose name grows when it is kept": {"client_ref": "\U0001d160" * 200},
         "two people": {"client_ref": "mrn-1", "therapist_ref": "th-1"},
         "a person that is a number": {"client_ref": 7},
         "a person with a control": {"client_ref": "mrn\n1"},
