@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -207,15 +208,22 @@ def test_a_revoked_provider_is_refused_at_once_and_may_come_back(clinic: Clinic)
     assert [row.issuer_id for row in clinic.service.portal.call(work)] == [back.issuer_id]
 
 
-def test_the_end_of_an_applications_tokens_is_the_end_of_these_too(clinic: Clinic) -> None:
-    """What the provider made before is refused, what it makes later is taken."""
-    provider = Provider.of(clinic)
-    bearer = provider.bearer()
+@pytest.mark.parametrize("ahead", [0, 25])
+def test_the_end_of_an_applications_tokens_is_the_end_of_these_too(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """What the provider made before is refused, also by a clock ahead of ours; what it makes later is taken."""
+    provider, runtime = Provider.of(clinic), clinic.service.runtime
+    bearer = provider.bearer(iat=int(runtime.now().timestamp()) + ahead)
     assert bearer.get("/v1/instruments").status_code == 200
     end(clinic)
     refused(bearer.get("/v1/instruments"), 401, "unauthenticated")
-    later = int(clinic.service.runtime.now().timestamp()) + 2
-    assert provider.bearer(iat=later).get("/v1/instruments").status_code == 200
+    clock = runtime.now
+    with monkeypatch.context() as patched:
+        patched.setattr(type(runtime), "__setattr__", object.__setattr__)
+        patched.setattr(runtime, "now", lambda: clock() + timedelta(seconds=40))
+        later = int(runtime.now().timestamp())
+        assert provider.bearer(iat=later, exp=later + 60).get("/v1/instruments").status_code == 200
 
 
 def test_an_application_that_is_shut_out_has_no_provider(clinic: Clinic) -> None:
