@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access import store
-from app.storage.events import Event, Kind, append_events
+from app.storage.events import Event, Kind, append_events, sealed_in_subject
 from app.storage.runtime import Runtime
 
 
@@ -60,9 +60,16 @@ def log(
     organisation: UUID,
     at: datetime,
     application: UUID | None = None,
+    acting: str | None = None,
 ) -> None:
-    """Write a deed into the organisation's log."""
+    """Write a deed into the organisation's log, with the person behind it sealed."""
+    event_id = runtime.new_id()
+    vault = runtime.vault.of(connection, organisation=organisation)
     event = Event(
-        event_id=runtime.new_id(), kind=kind, application_id=application, subject=dict(subject), recorded_at=at
+        event_id=event_id,
+        kind=kind,
+        application_id=application,
+        subject=dict(subject) | sealed_in_subject(vault, event_id, acting=acting),
+        recorded_at=at,
     )
     append_events(connection, [event], organisation=organisation)

@@ -15,6 +15,7 @@ from app.access.binding import Binding, bind, log
 from app.access.caller import Caller
 from app.access.invitation_token import new_invitation_token
 from app.errors import (
+    ClientErased,
     Fault,
     InstrumentKeyNotAvailable,
     InstrumentNotEnabled,
@@ -124,7 +125,15 @@ def _people(connection: Connection, runtime: Runtime, caller: Caller, due: Due, 
         )
         return bind(connection, runtime, binding, organisation=caller.organisation, at=at)
 
-    ids = named("client", due.client_ref) | named("therapist", due.therapist_ref)
+    ids = named("therapist", due.therapist_ref)
+    if caller.therapists is not None and ids["therapist_id"] not in caller.therapists:
+        raise NotFound
+    try:
+        ids |= named("client", due.client_ref)
+    except ClientErased:
+        if caller.client_id is not None:  # the keys of who was erased are gone with them: it is somebody else
+            raise NotFound from None
+        raise
     if not caller.may_see(**ids):
         raise NotFound
     return ids
@@ -176,7 +185,7 @@ def _make(  # noqa: PLR0917 - one row, and all that stands in it
     about = {"invitation_id": str(invitation_id), "client_id": str(ids["client_id"])}
     log(
         connection, runtime, "invitation.made", about,
-        organisation=organisation, at=now, application=caller.application,
+        organisation=organisation, at=now, application=caller.application, acting=caller.acting,
     )  # fmt: skip
     made = find_invitation(connection, invitation_id, organisation=organisation)
     if made is None:

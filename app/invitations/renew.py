@@ -34,7 +34,7 @@ async def renew(runtime: Runtime, caller: Caller, invitation_id: UUID, *, expire
         about = {"invitation_id": str(invitation_id), "client_id": str(row.client_id)}
         log(
             connection, runtime, "invitation.renewed", about,
-            organisation=organisation, at=now, application=caller.application,
+            organisation=organisation, at=now, application=caller.application, acting=caller.acting,
         )  # fmt: skip
         return Invited(invitation=invitation_of(seen(connection, caller, invitation_id), now=now), token=token.text)
 

@@ -28,7 +28,7 @@ async def revoke(runtime: Runtime, caller: Caller, invitation_id: UUID) -> Invit
             about = {"invitation_id": str(invitation_id), "client_id": str(row.client_id)}
             log(
                 connection, runtime, "invitation.revoked", about,
-                organisation=organisation, at=now, application=caller.application,
+                organisation=organisation, at=now, application=caller.application, acting=caller.acting,
             )  # fmt: skip
         return invitation_of(seen(connection, caller, invitation_id), now=now)
 

@@ -30,6 +30,7 @@ from tests.api.operations import (
 )
 from tests.api.refusals import CANARY, nothing_stored, refused, told
 from tests.api.test_access import problem_without_trace
+from tests.api.test_audit import entries
 from tests.api.tokens import Backend, calling
 from tests.contract.validator import Contract
 from tests.harness import ANSWERS, Clinic, form
@@ -130,6 +131,28 @@ def test_of_one_token_at_once_one_form_is_stored(clinic: Clinic) -> None:
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert clinic.count("submissions") == 1
+
+
+def test_who_was_erased_is_told_to_no_key_of_another_client(clinic: Clinic) -> None:
+    """Nor to a therapist's key about another therapist: somebody erased, somebody known and nobody look alike."""
+    gone = clinic.recorded(form(client_ref="gone"))
+    assert clinic.request("DELETE", f"/v1/clients/{gone['client_id']}").status_code == 200
+    clinic.recorded(form(client_ref="known"))
+    phone, therapist = clinic.bound("client", "mine"), clinic.bound("therapist", "th-9")
+    for ref in ("gone", "known", "nobody"):
+        refused(invite(phone, client_ref=ref), 404, "not_found")
+        refused(invite(therapist, client_ref=ref), 404, "not_found")
+    refused(invite(clinic, client_ref="gone"), 410, "client_erased")
+
+
+def test_who_invites_is_sealed_in_the_event(clinic: Clinic) -> None:
+    """Making, renewing and revoking name the person behind them, as all that changes something."""
+    named = replace(clinic, headers={"Acting-User": "nurse-4711"})
+    made = invite(named).json()
+    assert [change(named, made, what).status_code for what in ("renewal", "revocation")] == [200, 200]
+    found = entries(clinic, "invitation.made", "invitation.renewed", "invitation.revoked")
+    assert ["acting" in one for one in found] == [True, True, True]
+    assert "4711" not in str(found)
 
 
 def test_the_token_is_shown_once(clinic: Clinic) -> None:
