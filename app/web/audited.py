@@ -150,6 +150,7 @@ async def _log(
         asked=(
             *_asked(request, skipped={"client_id"} if kind != "access.denied" else set()),
             *([] if named is None else [("named_submission_id", UUID(named))]),
+            *_bound(caller),
         ),
         acting=caller.acting,
     )
@@ -165,6 +166,12 @@ def _asked(request: Request, *, skipped: set[str]) -> list[tuple[str, UUID]]:
         except (KeyError, ValueError):
             continue
     return [(name, asked) for name, asked in found if name not in skipped]
+
+
+def _bound(caller: Caller) -> list[tuple[str, UUID]]:
+    """Name the one person whom the credential opens: an application gives each of its people one of their own."""
+    bound = {"bound_client_id": caller.client_id, "bound_therapist_id": caller.therapist_id}
+    return [(name, person) for name, person in bound.items() if person is not None]
 
 
 def _refusal(error: Exception, trace_id: str) -> tuple[str, str | None] | None:

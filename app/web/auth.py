@@ -57,14 +57,17 @@ class Authentication:
 
 
 def _acting_for(caller: Caller, headers: Headers) -> Caller:
-    """Read whom the application acts for: the organisation's own id of that person, whom a token may name already."""
+    """Read whom the application acts for: the organisation's own id of that person, whom a token may name already.
+
+    Who has a client's own credential can't say to be somebody else: the log would believe a phone that names a nurse.
+    """
     given = headers.getlist(ACTING)
     acting = given[0].strip()
     if len(given) > 1:  # of two a proxy may have looked at the other one
         raise WebProblem("invalid_parameter", parameter="Acting-User")
     if not (0 < len(acting) <= LONGEST_ACTING and acting.isascii() and acting.isprintable()):
         raise WebProblem("invalid_parameter", parameter="Acting-User")
-    if caller.acting not in {None, acting}:
+    if caller.acting not in {None, acting} or (caller.client_id is not None and caller.acting is None):
         raise WebProblem("invalid_parameter", parameter="Acting-User")
     return replace(caller, acting=acting)
 

@@ -218,6 +218,28 @@ def test_who_asks_is_sealed_in_the_entry(clinic: Clinic) -> None:
     assert len(sealed) > 40
 
 
+def test_the_one_person_whom_a_credential_opens_is_in_the_entry(clinic: Clinic) -> None:
+    """An application gives each of its people a key: without that, who of them looked could not be told."""
+    ids = Ids.made(clinic)
+    path, opens = f"/v1/clients/{ids.client_id}/progress", ("bound_client_id", "bound_therapist_id")
+    therapist_id, before = clinic.read_back(ids.submission_id)["therapist_id"], len(accesses(clinic))
+    for who in (clinic.bound("client", "mrn-1042"), clinic.bound("therapist", "th-7"), clinic):
+        assert who.get(path).status_code == 200
+    found = [{name: one[name] for name in opens if name in one} for one in accesses(clinic)[before:]]
+    assert found == [{"bound_client_id": ids.client_id}, {"bound_therapist_id": therapist_id}, {}]
+
+
+def test_nobody_says_to_be_somebody_else_by_a_clients_own_key(clinic: Clinic) -> None:
+    """The log believes whom an application names, never a phone."""
+    ids = Ids.made(clinic)
+    before = len(accesses(clinic))
+    answer = clinic.bound("client", "mrn-1042").get(
+        f"/v1/clients/{ids.client_id}/progress", headers={"Acting-User": "nurse-1"}
+    )
+    assert (answer.status_code, problem(answer)["parameter"]) == (400, "Acting-User")
+    assert len(accesses(clinic)) == before
+
+
 @pytest.mark.parametrize("error", [StorageUnavailable(), KeyInProgress()])
 @pytest.mark.parametrize("path", ["progress", "absent"])
 def test_nothing_is_told_when_the_entry_cant_be_written(
