@@ -190,7 +190,8 @@ async def post_withdrawal(  # noqa: PLR0917 - FastAPI passes by name
     found = await withdraw(service, caller, submission_id, reason=sent.reason, key=checked_key(idempotency_key))
     telling(request).has_events = found.is_new
     headers = {"Idempotent-Replayed": "true"} if found.replayed else {}
-    return answer(withdrawn_out(found), status=201 if found.created else 200, headers=headers)
+    view = _view(request, service, caller)
+    return answer(withdrawn_out(found, view), status=201 if found.created else 200, headers=headers)
 
 
 @router.get(

@@ -168,7 +168,10 @@ class SubmissionOut(Out):
         Field(
             ge=0,
             le=2000,
-            description="How many later sessions of the episode were looked at again because of this form.",
+            description=(
+                "How many later sessions of the episode were looked at again because of this form. 0 for a key that "
+                "opens one client: the forms of those sessions may be the therapist's."
+            ),
         ),
     ]
     signals: Annotated[
@@ -300,22 +303,22 @@ def stored_submission_out(fate: Fate, view: View) -> StoredSubmissionOut:
         **submission_out(stored, view),
         status=status,
         superseded_by=fate.superseded_by,
-        withdrawal=None if fate.withdrawal is None else WithdrawalOut(**_withdrawal(fate.withdrawal)),
+        withdrawal=None if fate.withdrawal is None else WithdrawalOut(**_withdrawal(fate.withdrawal, view)),
         therapist_id=stored.therapist_id,
         form=_form_out(fate, view),
     )
 
 
-def withdrawn_out(withdrawn: Withdrawn) -> WithdrawnOut:
+def withdrawn_out(withdrawn: Withdrawn, view: View) -> WithdrawnOut:
     """Map a withdrawal to its answer."""
-    return WithdrawnOut(id=withdrawn.submission_id, status="withdrawn", **_withdrawal(withdrawn.withdrawal))
+    return WithdrawnOut(id=withdrawn.submission_id, status="withdrawn", **_withdrawal(withdrawn.withdrawal, view))
 
 
-def _withdrawal(withdrawal: Withdrawal) -> dict[str, Any]:
+def _withdrawal(withdrawal: Withdrawal, view: View) -> dict[str, Any]:
     return {
         "reason": withdrawal.reason,
         "withdrawn_at": withdrawal.withdrawn_at,
-        "recomputed_later_sessions": withdrawal.recomputed_later_sessions,
+        "recomputed_later_sessions": withdrawal.recomputed_later_sessions if view.sees_the_stage else 0,
     }
 
 
@@ -373,7 +376,7 @@ def submission_out(stored: StoredSubmission, view: View) -> dict[str, Any]:
         ),
         "scores": [score_out(one.score, one.score_id, stored.norm) for one in stored.scores],
         "change": {component: change_out(stored.change[component]) for component in components},
-        "recomputed_later_sessions": stored.recomputed_later_sessions,
+        "recomputed_later_sessions": stored.recomputed_later_sessions if view.sees_the_stage else 0,
         "signals": [signal_out(one) for one in stored.signals] if view.sees_the_stage else [],
         "notes": _notes(stored) if view.sees_the_stage else [],
         "stage": stage_out(stored.stage) if view.sees_the_stage else None,

@@ -169,6 +169,19 @@ def test_a_client_reads_nothing_of_the_therapists(clinic: Clinic) -> None:
     assert {line["rater"] for line in therapist["series"]} == {"client", "therapist"}
 
 
+def test_a_client_is_not_told_that_a_therapist_has_rated_later_sessions(clinic: Clinic) -> None:
+    """How many sessions were looked at again would say so; whoever sees those forms is told."""
+    clinic.recorded(therapists_form(session_number=4))
+    phone = bound(clinic, "client")
+    made = [clinic.recorded(form(session_number=1)), phone.recorded(form(session_number=2))]
+    corrected = phone.correct(made[1]["id"], form(session_number=2, answers={**ANSWERS, "1": 5})).json()
+    withdrawn = phone.withdraw(made[0]["id"]).json()
+    told = [*made, corrected, withdrawn, phone.read_back(made[0]["id"]), phone.read_back(made[0]["id"])["withdrawal"]]
+    assert [one["recomputed_later_sessions"] for one in told] == [1, 0, 0, 0, 0, 0]
+    assert clinic.read_back(made[1]["id"])["recomputed_later_sessions"] == 1
+    assert clinic.read_back(made[0]["id"])["withdrawal"]["recomputed_later_sessions"] == 2
+
+
 def test_a_client_neither_writes_nor_changes_a_therapists_form(clinic: Clinic) -> None:
     """The rater is refused; the therapist's form is absent for a correction and a withdrawal."""
     clinic.recorded(form())
