@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.access.binding import log
 from app.access.caller import Caller
-from app.errors import Fault, InvalidSubmission, InvitationUsed, KeyReused
+from app.errors import Fault, InvalidSubmission, InvitationUsed, KeyReused, Unauthenticated
 from app.instruments.model import Answer
 from app.invitations.fetch import Fetched, invited
 from app.invitations.invitation import Invitation, check_time
@@ -39,13 +41,13 @@ async def submit(runtime: Runtime, caller: Caller, sent: FilledIn) -> Recorded:
     if sent.instrument != found.invitation.instrument:
         raise InvalidSubmission(Fault(pointer="/instrument", code="not_allowed"))
     invitation_id = found.invitation.invitation_id
-    entry = Entry(form=_form(found, sent), key=str(invitation_id), route="invitations")
+    use = partial(_use, runtime, caller, found.invitation)
+    entry = Entry(form=_form(found, sent), key=str(invitation_id), route="invitations", along=use)
     (outcome,) = await record(runtime, caller, [entry])
     if isinstance(outcome, KeyReused):
         raise InvitationUsed
     if not isinstance(outcome, Recorded):
         raise outcome
-    await _use(runtime, caller, outcome, found.invitation)
     return outcome
 
 
@@ -77,23 +79,18 @@ def _reference(parts: tuple[str, str]) -> Reference:
     return Reference(system=parts[0] or None, value=parts[1])
 
 
-async def _use(runtime: Runtime, caller: Caller, outcome: Recorded, invitation: Invitation) -> None:
-    """Note which form the invitation has brought; a repeat makes up for it if that was cut short."""
-    if invitation.submission_id is not None:
+def _use(runtime: Runtime, caller: Caller, invitation: Invitation, connection: Connection, submission_id: UUID) -> None:
+    """Note which form the invitation brings, in the form's own transaction: a token that died meanwhile brings none."""
+    organisation = caller.organisation
+    row = find_invitation(connection, invitation.invitation_id, organisation=organisation, lock=True)
+    if row is None or row.revoked_at is not None or row.renewals != invitation.renewals:
+        raise Unauthenticated
+    if row.submission_id is not None:
         return
-    submission_id, organisation = outcome.submission.submission_id, caller.organisation
-
-    def work(connection: Connection) -> None:
-        row = find_invitation(connection, invitation.invitation_id, organisation=organisation, lock=True)
-        if row is None or row.submission_id is not None:
-            return
-        change_invitation(
-            connection, invitation.invitation_id, {"submission_id": submission_id}, organisation=organisation
-        )
-        about = {"invitation_id": str(invitation.invitation_id), "submission_id": str(submission_id)}
-        log(
-            connection, runtime, "invitation.used", about,
-            organisation=organisation, at=runtime.now(), application=caller.application,
-        )  # fmt: skip
-
-    await runtime.database.write(work, organisation=organisation)
+    changes = {"submission_id": submission_id}
+    change_invitation(connection, invitation.invitation_id, changes, organisation=organisation)
+    about = {"invitation_id": str(invitation.invitation_id), "submission_id": str(submission_id)}
+    log(
+        connection, runtime, "invitation.used", about,
+        organisation=organisation, at=runtime.now(), application=caller.application,
+    )  # fmt: skip

@@ -98,7 +98,9 @@ class Intake:
             except AllianceError as error:
                 errors[index] = error
         self._refuse(errors)
-        return self._outcomes(self._write(self._finish()))
+        finished = self._finish()
+        self._refuse(self._go_along())
+        return self._outcomes(self._write(finished))
 
     def _refuse(self, errors: dict[int, AllianceError]) -> None:
         if errors:
@@ -252,6 +254,18 @@ class Intake:
         here = {index: taken for index, taken in self._taken.items() if taken.episode is episode}
         corrections = [index for index, taken in here.items() if taken.form.entry.corrects is not None]
         return corrections if isinstance(error, LaterEpisodeOpen) else list(here)
+
+    def _go_along(self) -> dict[int, AllianceError]:
+        """Do what goes with a form, stored now or before, and return what keeps one out; the episodes are locked."""
+        errors: dict[int, AllianceError] = {}
+        for index, form in self._forms.items():
+            known = self._sorted.known.get(index)
+            try:
+                if form.entry.along is not None:
+                    form.entry.along(self._connection, form.submission_id if known is None else known.submission_id)
+            except AllianceError as error:
+                errors[index] = error
+        return errors
 
     def _touched(self) -> list[OpenEpisode]:
         return [one for found in self._episodes.values() for one in found if one.touched]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
+
+from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.episodes.course import CourseForm, StoredScore
@@ -35,13 +37,17 @@ Route = Literal["submissions", "put", "corrections", "withdrawals", "acknowledge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A form and how it came: its idempotency key; for a PUT the sender's id; for a correction the form to correct."""
+    """A form and how it came: its idempotency key; for a PUT the sender's id; for a correction the form to correct.
+
+    `along` is done in the form's own transaction with the id that it has, or had; what it raises keeps the form out.
+    """
 
     form: Form
     key: str
     route: Route = "submissions"
     submission_id: UUID | None = None
     corrects: UUID | None = None
+    along: Callable[[Connection, UUID], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

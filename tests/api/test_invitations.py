@@ -7,18 +7,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from sqlalchemy import Connection, delete, select
 
 from app.access.authenticate import authenticate
-from app.errors import InvitationOver
+from app.errors import InvitationOver, StorageUnavailable
+from app.invitations import submit as submit_module
 from app.invitations.fetch import fetch
+from app.invitations.renew import renew
+from app.invitations.revoke import revoke
 from app.invitations.submit import FilledIn, submit
 from app.storage.key_tables import client_keys
 from app.storage.token_tables import invitations
+from app.submissions.record import record
 from tests.api.operations import (
     ABSENT,
     BY_INVITATION,
@@ -153,6 +157,42 @@ def test_who_invites_is_sealed_in_the_event(clinic: Clinic) -> None:
     found = entries(clinic, "invitation.made", "invitation.renewed", "invitation.revoked")
     assert ["acting" in one for one in found] == [True, True, True]
     assert "4711" not in str(found)
+
+
+@pytest.mark.parametrize("what", ["revocation", "renewal"])
+def test_a_token_that_dies_while_a_form_is_brought_brings_none(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Whoever revokes or renews is answered first: the form is refused, nothing of it is there."""
+    made, phone = invited(clinic)
+
+    async def record_later(runtime: Any, caller: Any, entries: Any) -> Any:
+        work = revoke if what == "revocation" else partial(renew, expires_at=None)
+        sender = await authenticate(runtime, clinic.api_key)
+        await work(runtime, sender, UUID(made["id"]))
+        return await record(runtime, caller, entries)
+
+    monkeypatch.setattr(submit_module, "record", record_later)
+    refused(bring(phone), 401, "unauthenticated")
+    assert clinic.count("submissions") == 0
+    shown = clinic.get(f"/v1/invitations/{made['id']}").json()
+    assert (shown["status"], shown["submission_id"]) == ("revoked" if what == "revocation" else "open", None)
+
+
+def test_a_form_and_the_note_that_it_was_brought_are_one(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off between the two, neither is there, and the same form may be brought again."""
+    made, phone = invited(clinic)
+    at = now(phone)
+
+    def fail(*_: object, **__: object) -> None:
+        raise StorageUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(submit_module, "change_invitation", fail)
+        refused(bring(phone, completed_at=at), 503, "storage_unavailable")
+    assert clinic.count("submissions") == 0
+    assert bring(phone, completed_at=at).status_code == 201
+    assert clinic.get(f"/v1/invitations/{made['id']}").json()["status"] == "used"
 
 
 def test_the_token_is_shown_once(clinic: Clinic) -> None:
