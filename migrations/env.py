@@ -9,6 +9,7 @@ from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.storage.database import sqlite_engine
+from app.storage.role import close_to_temporary
 from app.storage.tables import metadata
 
 
@@ -38,6 +39,8 @@ async def _migrate_postgres(url: URL) -> None:
     engine = create_async_engine(url)
     async with engine.begin() as connection:
         await connection.run_sync(_migrate)
+        if context.config.attributes.get("is_upgrade"):  # each time: a dump does not bring the rights on its database
+            await connection.run_sync(close_to_temporary)
     await engine.dispose()
 
 

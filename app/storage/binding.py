@@ -1,6 +1,8 @@
 """The second wall: on PostgreSQL a transaction is bound to the one organisation whose rows it may see and write.
 
-The binding ends with the transaction, so that no connection carries it into the next one, behind PgBouncer too.
+The binding ends with the transaction, so that no connection carries it into the next one, behind PgBouncer too. So
+does the path of names: unless told otherwise PostgreSQL looks for a table among the connection's temporary ones first,
+and one of the same name would stand in for ours, without its wall.
 """
 
 from __future__ import annotations
@@ -17,10 +19,14 @@ T = TypeVar("T")
 
 #: So long a write waits for a lock at most.
 PATIENCE = "3s"
+#: Where the tables are, and temporary ones, which it can't be kept from looking at, behind them.
+SEARCH_PATH = "public, pg_temp"
 #: Bound to the empty text, no row of any organisation is seen.
 _BIND_WRITE = text(
-    "SELECT set_config('lock_timeout', :patience, true), set_config('alliance.organisation', :organisation, true)"
+    "SELECT set_config('lock_timeout', :patience, true), set_config('alliance.organisation', :organisation, true), "
+    f"set_config('search_path', '{SEARCH_PATH}', true)"
 )
+_BIND_READ = f"BEGIN READ ONLY; SET LOCAL search_path = {SEARCH_PATH}; SET LOCAL alliance.organisation = '%s'"
 
 
 def bound_write(connection: Connection, *, work: Callable[[Connection], T], organisation: UUID | None) -> T:
@@ -35,7 +41,7 @@ def bound_read(connection: Connection, *, work: Callable[[Connection], T], organ
     The transaction begins and is bound in one message to the server, which SQLAlchemy has no way to send: so it is
     begun and ended here.
     """
-    _send(connection, f"BEGIN READ ONLY; SET LOCAL alliance.organisation = '{_bound_to(organisation=organisation)}'")
+    _send(connection, _BIND_READ % _bound_to(organisation=organisation))
     try:
         found = work(connection)
     except Exception:

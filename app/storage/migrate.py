@@ -29,7 +29,9 @@ def upgrade(url: str, *, revision: str = "head") -> None:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).resolve().parent.mkdir(parents=True, exist_ok=True)
-    command.upgrade(configuration(url), revision)
+    config = configuration(url)
+    config.attributes["is_upgrade"] = True
+    command.upgrade(config, revision)
 
 
 def downgrade(url: str, *, revision: str) -> None:

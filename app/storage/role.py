@@ -19,24 +19,43 @@ _ROLE = text(
         (SELECT bool_or(rolbypassrls) FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER')),
         array_agg(relname ORDER BY relname) FILTER (WHERE pg_has_role(session_user, relowner, 'MEMBER')),
         array_agg(relname ORDER BY relname) FILTER (WHERE NOT (relrowsecurity AND relforcerowsecurity)),
-        array_agg(relname ORDER BY relname) FILTER (WHERE NOT has_table_privilege(oid, 'SELECT'))
+        array_agg(relname ORDER BY relname) FILTER (WHERE NOT has_table_privilege(oid, 'SELECT')),
+        (SELECT bool_or(has_database_privilege(oid, current_database(), 'TEMPORARY'))
+            FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER')),
+        quote_ident(current_database())
     FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname IN :tables
     """
 ).bindparams(bindparam("tables", expanding=True))
+#: Every login may make temporary tables unless its database says otherwise, and only who owns the database may say.
+_CLOSE_TO_TEMPORARY = text(
+    """
+    DO $$
+    BEGIN
+        IF has_database_privilege('public', current_database(), 'TEMPORARY') AND pg_has_role(
+            (SELECT datdba FROM pg_catalog.pg_database WHERE datname = current_database()), 'USAGE')
+        THEN
+            EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+        END IF;
+    END
+    $$
+    """
+)
 #: How an operator mends it.
 _REMEDY: Final = "give the service a login of its own that is a member of alliance_service and owns nothing"
 
 
 def _wrong(connection: Connection) -> str:
     tables = {"tables": sorted(metadata.tables)}
-    role, is_super, bypasses, owned, open_to_all, closed = connection.execute(_ROLE, tables).one()
+    role, is_super, bypasses, owned, open_to_all, closed, temporary, database = connection.execute(_ROLE, tables).one()
+    revoke = f"as the owner of the database, `REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {role}`"
     for wrong, says, remedy in (
         (is_super, "is a superuser", _REMEDY),
         (bypasses, "has BYPASSRLS", _REMEDY),
         (owned, f"owns {_some(owned)}", _REMEDY),
         (open_to_all, f"finds no forced row-level security on {_some(open_to_all)}", "run `alliance migrate`"),
         (closed, f"may not read {_some(closed)}", _REMEDY),
+        (temporary, "may make temporary tables, which can stand in for ours", revoke),
     ):
         if wrong:
             return f"the database role {role} {says}: {remedy}"
@@ -46,6 +65,11 @@ def _wrong(connection: Connection) -> str:
 def _some(names: list[str] | None) -> str:
     found = names or []
     return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+
+
+def close_to_temporary(connection: Connection) -> None:
+    """Keep everybody but its owner from making temporary tables in a database, where who asks may decide that."""
+    connection.execute(_CLOSE_TO_TEMPORARY)
 
 
 async def what_is_wrong_with_role(database: Database) -> str:

@@ -14,7 +14,16 @@ from app.main import create_app
 from app.storage.database import parse_url
 from app.storage.runtime import Runtime
 from tests.cli.conftest import Shell
-from tests.harness import OWNER, admit, inspectors_url, looked_up, make_postgres_database, migrate, owners_url
+from tests.harness import (
+    INSPECTOR,
+    OWNER,
+    admit,
+    inspectors_url,
+    looked_up,
+    make_postgres_database,
+    migrate,
+    owners_url,
+)
 
 #: What each role is that the service must not be: how it is made, and what is said of it.
 ROLES = {
@@ -41,6 +50,11 @@ def login(database: str, request: pytest.FixtureRequest) -> Iterator[str]:
     looked_up(inspectors_url(database), lambda c: c.execute(text(make)).close())
     yield parse_url(database).set(drivername="postgresql", username=name).render_as_string(hide_password=False)
     looked_up(inspectors_url(database), lambda c: c.execute(text(f"DROP ROLE {name}")).close())
+
+
+def changed(url: str, statement: str) -> None:
+    """Change a database, or the server, by a URL."""
+    looked_up(url, lambda c: c.execute(text(statement)).close())
 
 
 @pytest.mark.parametrize(("login", "says"), ROLES.values(), ids=ROLES, indirect=["login"])
@@ -78,6 +92,35 @@ def test_a_wall_that_was_taken_down_stops_the_service(bare: Shell, postgres_url:
     looked_up(owners_url(url), lambda c: c.execute(text("ALTER TABLE norms NO FORCE ROW LEVEL SECURITY")).close())
     refused = bare.refused("serve", ALLIANCE_DATABASE_URL=url)
     assert "finds no forced row-level security on norms: run `alliance migrate`" in " ".join(refused.split())
+
+
+def test_temporary_tables_stop_the_service_until_the_owner_forbids_them(bare: Shell, postgres_url: str) -> None:
+    """A database allows them to everybody until told otherwise: `migrate` tells it, and tells it again."""
+    url = make_postgres_database(postgres_url)
+    migrate(url)
+    name = parse_url(url).database
+    assert bare.run("doctor", ALLIANCE_DATABASE_URL=url).code == 0
+    for whom in ("PUBLIC", "alliance_test_service"):
+        changed(inspectors_url(url), f"GRANT TEMPORARY ON DATABASE {name} TO {whom}")
+        refused = " ".join(bare.refused("serve", ALLIANCE_DATABASE_URL=url).split())
+        assert "alliance_test_service may make temporary tables, which can stand in for ours" in refused
+        remedy = f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC, alliance_test_service"
+        assert f"as the owner of the database, `{remedy}`" in refused
+        if whom == "PUBLIC":
+            migrate(url)
+        else:
+            changed(owners_url(url), remedy)
+        assert bare.run("doctor", ALLIANCE_DATABASE_URL=url).code == 0
+
+
+def test_a_database_of_somebody_else_is_migrated_and_refused(bare: Shell, postgres_url: str) -> None:
+    """Whoever owns the tables, but not the database, can't forbid them: the service says who has to."""
+    url = make_postgres_database(postgres_url)
+    name = parse_url(url).database
+    changed(inspectors_url(url), f"GRANT CREATE ON SCHEMA public TO {OWNER}")
+    changed(inspectors_url(url), f"ALTER DATABASE {name} OWNER TO {INSPECTOR}")
+    migrate(url)
+    assert "may make temporary tables" in " ".join(bare.refused("serve", ALLIANCE_DATABASE_URL=url).split())
 
 
 def test_two_urls_are_enough_for_an_operator(bare: Shell, postgres_url: str) -> None:

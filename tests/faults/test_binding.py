@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from app.storage.database import PostgresDatabase, open_database
-from tests.harness import make_postgres_database
+from tests.harness import inspectors_url, looked_up, make_postgres_database
 
 ORGANISATION = UUID("018f0000-0000-7000-8000-00000000000a")
 BOUND = text("SELECT nullif(current_setting('alliance.organisation', true), '')")
@@ -119,3 +119,30 @@ def test_a_connection_that_was_lost_is_replaced(portal: BlockingPortal, database
     found = portal.call(partial(database.read, work, organisation=ORGANISATION))
     assert found == ORGANISATION
     assert left_behind(portal, database) == {(None, False)}
+
+
+def test_a_temporary_table_stands_in_for_none_of_ours(portal: BlockingPortal, postgres_url: str) -> None:
+    """Neither in the transaction that makes it, nor in later ones on the connection that has it."""
+    url = make_postgres_database(postgres_url)
+    looked_up(
+        inspectors_url(url), lambda c: c.execute(text("CREATE TABLE public.shown AS SELECT 'ours' AS whose")).close()
+    )
+    looked_up(inspectors_url(url), lambda c: c.execute(text("GRANT SELECT ON shown TO PUBLIC")).close())
+    database = open_database(url)  # of its own, so that its pool has one connection
+    look = text("SELECT whose, pg_my_temp_schema() <> 0 AS has_temporary FROM shown")
+
+    def shadow(connection: Connection) -> tuple[str, bool]:
+        connection.execute(text("CREATE TEMP TABLE shown AS SELECT 'not ours' AS whose"))
+        return tuple(connection.execute(look).one())
+
+    def read(connection: Connection) -> tuple[str, bool]:
+        return tuple(connection.execute(look).one())
+
+    try:
+        found = [
+            portal.call(partial(run, work, organisation=ORGANISATION))
+            for run, work in ((database.write, shadow), (database.write, read), (database.read, read))
+        ]
+    finally:
+        portal.call(database.close)
+    assert found == [("ours", True)] * 3

@@ -121,6 +121,9 @@ def test_the_service_has_the_rights_it_needs(walled: str) -> None:
     """  # noqa: S608
     assert asked(walled, columns) == [("chain",), ("sequence",)]
     assert asked(walled, f"SELECT has_schema_privilege('{SERVICE}', 'public', 'CREATE')") == [(False,)]
+    makes = "SELECT {}, has_database_privilege('{}', current_database(), 'TEMPORARY')"
+    assert asked(walled, makes.format("'service'", SERVICE)) == [("service", False)]
+    assert asked(walled, makes.format("'owner'", OWNER)) == [("owner", True)]
 
 
 def test_the_wall_comes_down_and_goes_up_while_another_database_stands(postgres_url: str, walled: str) -> None:
