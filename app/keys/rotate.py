@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from app.keys import store
 from app.storage.runtime import Runtime
+from app.storage.sealed import is_wrapped_for_nobody
 from app.storage.sealed_columns import SEALED, SealedColumn
 from app.storage.types import AnyRow
 from app.storage.vault import PURPOSES, OrganisationVault, organisation_place
@@ -39,7 +40,7 @@ Step = Callable[[OrganisationVault, Rotated, UUID | None], Portion]
 
 async def rotate(runtime: Runtime, *, organisation: UUID, clients: bool = False) -> Rotated:
     """Give an organisation new keys; with `clients` each client too."""
-    told = Rotated()
+    told = await rewrap(runtime, organisation=organisation)
     make = partial(_make, runtime, told, organisation=organisation)
     await runtime.database.write(make, organisation=organisation)
     runtime.vault.forget(organisation=organisation)
@@ -53,7 +54,7 @@ async def rotate(runtime: Runtime, *, organisation: UUID, clients: bool = False)
 
 
 async def rewrap(runtime: Runtime, *, organisation: UUID) -> Rotated:
-    """Wrap an organisation's keys with the master key that stands first in its file now."""
+    """Wrap an organisation's keys with the master key that stands first in its file now, each for its purpose."""
     told = Rotated()
     work = partial(_rewrap, runtime, told, organisation=organisation)
     await runtime.database.write(work, organisation=organisation)
@@ -76,8 +77,8 @@ def _make(runtime: Runtime, told: Rotated, connection: Connection, *, organisati
 def _rewrap(runtime: Runtime, told: Rotated, connection: Connection, *, organisation: UUID) -> None:
     masters = runtime.vault.masters
     for row in store.read_organisation_keys(connection, organisation=organisation):
-        if row.master_key != masters.current_id:
-            place = organisation_place(row.key_id)
+        if row.master_key != masters.current_id or is_wrapped_for_nobody(row.wrapped):
+            place = organisation_place(row.key_id, row.purpose)
             key = masters.unwrap(row.key_id, row.wrapped, place, master=row.master_key, organisation=organisation)
             wrapped = masters.wrap(key, place, organisation=organisation)
             store.rewrap_organisation_key(
@@ -107,7 +108,7 @@ def _wrap_clients(vault: OrganisationVault, told: Rotated, after: UUID | None) -
     organisation, newest = vault.organisation, vault.sealing("data")
     rows = store.read_client_keys(vault.connection, organisation=organisation, after=after, not_under=newest.key_id)
     for row in rows:
-        wrapped = vault.wrap_client_key(vault.unwrap_client_key(row))
+        wrapped = vault.wrap_client_key(vault.unwrap_client_key(row), row.client_id)
         store.rewrap_client_key(
             vault.connection,
             row.key_id,

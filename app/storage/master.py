@@ -39,12 +39,11 @@ class MasterKeys:
 
     def wrap(self, key: DataKey, place: Place, *, organisation: UUID) -> bytes:
         """Wrap an organisation's key with the first master key."""
-        return _as_key(self._keys[0]).seal(key.secret, place, organisation=organisation)
+        return _as_key(self._keys[0]).wrap(key, place, organisation=organisation)
 
     def unwrap(self, key_id: UUID, wrapped: bytes, place: Place, *, master: str, organisation: UUID) -> DataKey:
         """Unwrap an organisation's key with the master key of an id."""
-        found = self._find(master)
-        return DataKey(key_id=key_id, secret=_as_key(found).open(wrapped, place, organisation=organisation))
+        return _as_key(self._find(master)).unwrap(key_id, wrapped, place, organisation=organisation)
 
     def add(self, key: bytes) -> None:
         """Write the file with a key before the others, and use it from now on."""

@@ -83,7 +83,7 @@ class Vault:
             "key_id": key.key_id,
             "purpose": purpose,
             "master_key": self.masters.current_id,
-            "wrapped": self.masters.wrap(key, organisation_place(key.key_id), organisation=organisation),
+            "wrapped": self.masters.wrap(key, organisation_place(key.key_id, purpose), organisation=organisation),
             "created_at": self.now(),
             "retired_at": None,
         }
@@ -100,7 +100,7 @@ class Vault:
             "client_id": client_id,
             "key_id": key.key_id,
             "organisation_key": organisation_key.key_id,
-            "wrapped": organisation_key.seal(key.secret, client_place(key.key_id), organisation=organisation),
+            "wrapped": organisation_key.wrap(key, client_place(key.key_id, client_id), organisation=organisation),
             "created_at": self.now(),
             "retired_at": None,
         }
@@ -111,7 +111,7 @@ class Vault:
         sealing: dict[Purpose, DataKey] = {}
         is_committed = True
         for row in connection.execute(_ORGANISATION_KEYS, {"organisation": organisation}):
-            place = organisation_place(row.key_id)
+            place = organisation_place(row.key_id, row.purpose)
             key = self.masters.unwrap(row.key_id, row.wrapped, place, master=row.master_key, organisation=organisation)
             keys[row.key_id] = key
             if row.retired_at is None:
@@ -223,14 +223,14 @@ class OrganisationVault:
 
     def unwrap_client_key(self, row: AnyRow) -> DataKey:
         """Unwrap a client's key with the organisation's key that it is under."""
-        opened = self._opening(row.organisation_key).open(
-            row.wrapped, client_place(row.key_id), organisation=self.organisation
+        place = client_place(row.key_id, row.client_id)
+        return self._opening(row.organisation_key).unwrap(
+            row.key_id, row.wrapped, place, organisation=self.organisation
         )
-        return DataKey(key_id=row.key_id, secret=opened)
 
-    def wrap_client_key(self, key: DataKey) -> bytes:
+    def wrap_client_key(self, key: DataKey, client_id: UUID) -> bytes:
         """Wrap a client's key with the organisation's newest."""
-        return self.sealing("data").seal(key.secret, client_place(key.key_id), organisation=self.organisation)
+        return self.sealing("data").wrap(key, client_place(key.key_id, client_id), organisation=self.organisation)
 
     def is_newest(self, purpose: Purpose, sealed: bytes) -> bool:
         """Say whether a value is sealed with the organisation's newest key of a purpose."""
@@ -278,14 +278,14 @@ def _parts(opened: str) -> tuple[str, str]:
     return msgspec.json.decode(opened, type=tuple[str, str])
 
 
-def organisation_place(key_id: UUID) -> Place:
-    """Say where an organisation's wrapped key is kept."""
-    return Place(table="organisation_keys", column="wrapped", row=key_id)
+def organisation_place(key_id: UUID, purpose: Purpose) -> Place:
+    """Say where an organisation's wrapped key is kept, and what it is for."""
+    return Place(table="organisation_keys", column="wrapped", row=key_id, whose=purpose)
 
 
-def client_place(key_id: UUID) -> Place:
-    """Say where a client's wrapped key is kept."""
-    return Place(table="client_keys", column="wrapped", row=key_id)
+def client_place(key_id: UUID, client_id: UUID) -> Place:
+    """Say where a client's wrapped key is kept, and whose it is."""
+    return Place(table="client_keys", column="wrapped", row=key_id, whose=str(client_id))
 
 
 _ORGANISATION_KEYS = (

@@ -1,4 +1,4 @@
-"""Sealed values that are flipped, cut, swapped and moved; and keys that are changed while the service writes."""
+"""Sealed values and wrapped keys flipped, cut, swapped and moved; and keys changed while the service writes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, select, update
 
 from app.access.organisation import change_settings
 from app.keys.check import check
 from app.keys.rotate import rotate
+from app.storage.key_tables import client_keys
 from app.storage.tables import submissions
 from tests.faults.counts import Counts
 from tests.faults.ground import Ground
@@ -23,6 +25,8 @@ from tests.harness import Clinic, form
 SEALED, BESIDE = 12, 24
 #: After so many tampered values the keys are changed.
 BETWEEN = 100
+#: In these cycles of each hundred two clients' wrapped keys are exchanged, before keys are changed and after it.
+KEYS_TOO = {0, 50}
 
 
 def run(ground: Ground, *, seed: int, cycles: int) -> Counts:
@@ -34,6 +38,8 @@ def run(ground: Ground, *, seed: int, cycles: int) -> Counts:
         for cycle in range(cycles):
             counts.found(_tampered(clinic, other, chance))
             counts.cycles += 1
+            if cycle % BETWEEN in KEYS_TOO:
+                counts.found(_keys_exchanged(clinic, chance, number=cycle))
             if cycle % BETWEEN == 0:
                 counts.found(_rotated(clinic, number=cycle, counts=counts))
         counts.rows = clinic.count("submissions")
@@ -94,6 +100,34 @@ def _tampered(clinic: Clinic, other: Clinic, chance: random.Random) -> Sequence[
     if whole.status_code != 200 or not whole.json()["form"]["comment"].startswith("comment "):
         faults.append(f"a value put back was answered with {whole.status_code}")
     return faults
+
+
+def _keys_exchanged(clinic: Clinic, chance: random.Random, *, number: int) -> Sequence[str]:
+    """Exchange the keys of two clients, send a comment of one of them, exchange them back and send it again."""
+    of_ours = client_keys.c.organisation_id == clinic.organisation
+
+    def clients(connection: Connection) -> list[Any]:
+        return sorted(set(connection.execute(select(client_keys.c.client_id).where(of_ours)).scalars()))
+
+    def exchange(connection: Connection, pair: Sequence[Any]) -> None:
+        keys = select(client_keys.c.client_id, client_keys.c.key_id).where(of_ours, client_keys.c.client_id.in_(pair))
+        for client_id, key_id in connection.execute(keys).all():
+            other = pair[1 - pair.index(client_id)]
+            moved = update(client_keys).where(of_ours, client_keys.c.key_id == key_id).values(client_id=other)
+            connection.execute(moved)
+
+    def inside(work: Any) -> Any:
+        return clinic.service.in_service(work, organisation=clinic.organisation)
+
+    first = clinic.post(form(client_ref=f"k-{number}", comment="comment k"), key=f"k-{number}").json()["client_id"]
+    mine = UUID(first)
+    pair = [mine, chance.choice([one for one in inside(clients) if one != mine])]
+    sent = form(client_ref=f"k-{number}", session_number=2, comment="comment k")
+    statuses = []
+    for _ in range(2):
+        inside(partial(exchange, pair=pair))
+        statuses.append(clinic.post(sent, key=f"k-{number}-2").status_code)
+    return [] if statuses == [500, 201] else [f"a comment with exchanged keys, then with its own: {statuses}"]
 
 
 def _rotated(clinic: Clinic, *, number: int, counts: Counts) -> Sequence[str]:

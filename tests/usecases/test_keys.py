@@ -250,7 +250,10 @@ def test_a_service_finds_a_master_key_that_was_added_meanwhile(tmp_path: Path) -
 
     from app.storage.sealed import Place, new_data_key
 
-    key, place = new_data_key(UUID(int=5)), Place(table="organisation_keys", column="wrapped", row=UUID(int=5))
+    key, place = (
+        new_data_key(UUID(int=5)),
+        Place(table="organisation_keys", column="wrapped", row=UUID(int=5), whose="data"),
+    )
     wrapped = there.wrap(key, place, organisation=UUID(int=1))
     opened = here.unwrap(UUID(int=5), wrapped, place, master=there.current_id, organisation=UUID(int=1))
     assert opened.secret == key.secret
