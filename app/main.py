@@ -133,6 +133,10 @@ def _rings(settings: Settings) -> list[Middleware]:
         Middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5),
         Middleware(FailedLogins, failed=settings.rate_limit_failed_logins),
         Middleware(Authentication),
-        Middleware(RateLimits, writes=settings.rate_limit_writes, reads=settings.rate_limit_reads),
+        Middleware(
+            RateLimits,
+            application=(settings.rate_limit_writes, settings.rate_limit_reads),
+            person=(settings.rate_limit_person_writes, settings.rate_limit_person_reads),
+        ),
         Middleware(BodyLimit, seconds=settings.body_seconds),
     ]

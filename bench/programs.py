@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.processes import Broken, free_port, serving
 
 ROOT = Path(__file__).resolve().parents[1]
+_RATES = ("WRITES", "READS", "PERSON_WRITES", "PERSON_READS")
 _SCOPES = ("submissions:write", "submissions:read", "scores:read", "instruments:read")
 
 
@@ -66,7 +67,7 @@ def service(where: Place, database: str, *, name: str = "alliance", served_by: S
     home.mkdir()
     url = f"sqlite:///{home / 'alliance.db'}" if database == "sqlite" else _make_database(where, name)
     env = where.environment | {"ALLIANCE_DATABASE_URL": url, "ALLIANCE_SECRETS_DIR": str(home / "secrets")}
-    env |= {f"ALLIANCE_RATE_LIMIT_{kind}": "1000000/second" for kind in ("WRITES", "READS")}  # counted, never reached
+    env |= {f"ALLIANCE_RATE_LIMIT_{kind}": "1000000/second" for kind in _RATES}  # counted, never reached
     alliance = str(Path(sys.executable).with_name("alliance"))
 
     def command(*words: str) -> str:

@@ -35,7 +35,9 @@ T = TypeVar("T")
 SYSTEM_SCOPES = tuple(scope for scope in SCOPES if scope in SCOPES_OF["system"])
 
 #: All tests call from one address, and many of them with wrong credentials.
-SETTINGS = Settings(rate_limit_failed_logins="off")
+SETTINGS = Settings(
+    rate_limit_failed_logins="off", rate_limit_person_writes="1000/second", rate_limit_person_reads="2000/second"
+)
 
 #: A complete answer to trq-s: total mean 4.125, mostly about the problem.
 ANSWERS: dict[str, Any] = {

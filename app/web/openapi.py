@@ -60,7 +60,10 @@ _TAGS = [
 #: How often an application may ask, as draft-ietf-httpapi-ratelimit-headers-10 tells it; none where the limit is off.
 _RATE_LIMITS: dict[str, dict[str, Any]] = {
     "RateLimit-Policy": {
-        "description": 'The limit that was counted against: `"writes";q=1000;w=1` is 1000 writes in a second.',
+        "description": (
+            'The limit that was counted against: `"writes";q=1000;w=1` is 1000 writes in a second, '
+            '`"person-writes"` what one person has of them.'
+        ),
         "schema": {"type": "string", "maxLength": 100},
     },
     "RateLimit": {

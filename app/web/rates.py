@@ -18,6 +18,7 @@ from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.caller import Caller
 from app.errors import Unauthenticated
 from app.web.problems import WebProblem, problem
 
@@ -117,26 +118,43 @@ class Rate:
 class RateLimits:
     """Middleware that counts an application's writes and reads, and refuses what is too much.
 
-    What was sent with GET or HEAD is a read, all else a write, a batch one of them.
+    What was sent with GET or HEAD is a read, all else a write, a batch one of them. Whoever calls as one person, by a
+    bound key or token or by an invitation, has a small count of their own, and all such callers of an application
+    share a second one of its size: one phone stops neither the others nor the system that the application is.
     """
 
-    def __init__(self, app: ASGIApp, *, writes: str, reads: str) -> None:
+    def __init__(self, app: ASGIApp, *, application: tuple[str, str], person: tuple[str, str]) -> None:
         self._app = app
-        self._writes = Rate.of("writes", writes)
-        self._reads = Rate.of("reads", reads)
+        self._writes, self._reads = (
+            Rate.of(name, written) for name, written in zip(("writes", "reads"), application, strict=True)
+        )
+        self._person_writes, self._person_reads = (
+            Rate.of(name, written) for name, written in zip(("person-writes", "person-reads"), person, strict=True)
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count one request; every answer to a caller tells how it stands."""
         caller = scope["state"].get("caller") if scope["type"] == "http" else None
-        rate = None if caller is None else self._reads if scope["method"] in _READS else self._writes
-        if caller is not None and rate is not None:
-            whose = (caller.organisation.hex, caller.application.hex)
-            allowed = rate.counting.hit(rate.item, *whose)
-            scope["state"]["headers"], seconds = rate.fields(*whose)
-            if not allowed:
+        counted = [] if caller is None else self._counted(caller, is_read=scope["method"] in _READS)
+        for rate, whose in counted:
+            if not rate.counting.hit(rate.item, *whose):
+                scope["state"]["headers"], seconds = rate.fields(*whose)
                 await _refused(scope, seconds)(scope, receive, send)
                 return
+        if counted:
+            rate, whose = counted[0]  # the smallest: what the caller has to keep to
+            scope["state"]["headers"], _ = rate.fields(*whose)
         await self._app(scope, receive, send)
+
+    def _counted(self, caller: Caller, *, is_read: bool) -> list[tuple[Rate, tuple[str, ...]]]:
+        """List what a request counts against, the caller's own first; what is off is left out."""
+        of_all, of_one = (self._reads, self._person_reads) if is_read else (self._writes, self._person_writes)
+        application = (caller.organisation.hex, caller.application.hex)
+        person = caller.client_id or caller.therapist_id
+        if person is None:
+            return [(of_all, application)] if of_all else []
+        shared = (of_all, (*application, "persons"))
+        return [(rate, whose) for rate, whose in ((of_one, (*application, person.hex)), shared) if rate]
 
 
 class FailedLogins:

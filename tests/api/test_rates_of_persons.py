@@ -1,0 +1,88 @@
+"""One person's phone can't use up what everybody else has: persons are counted beside their application."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.settings import Settings
+from app.web import rates
+from tests.api.test_invitations import invited
+from tests.api.test_limits import limited, of_a_limit
+from tests.api.tokens import Backend
+from tests.harness import Clinic
+
+INSTRUMENTS = "/v1/instruments"
+RATES: dict[str, Any] = {
+    "rate_limit_writes": "4/hour", "rate_limit_reads": "4/hour",
+    "rate_limit_person_writes": "2/hour", "rate_limit_person_reads": "2/hour",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock of the rates: how long a test takes is not what it is about."""
+    monkeypatch.setattr(rates, "monotonic", lambda: 1000.0)
+
+
+def statuses(by: Clinic, times: int) -> list[int]:
+    """Send nothing that is a form, and read, some times; list the statuses of both in turn."""
+    return [status for _ in range(times) for status in (by.post({}).status_code, by.get(INSTRUMENTS).status_code)]
+
+
+def test_one_phone_stops_neither_the_others_nor_the_application(clinic: Clinic) -> None:
+    """Of the two persons each has its own count, the application all of its own, whichever way a person is named."""
+    persons = clinic.bound("client", "a"), clinic.bound("client", "b"), clinic.bound("therapist", "t")
+    with limited(clinic, **RATES) as calling:
+        phone, other, desk = (replace(one, service=calling.service) for one in persons)
+        assert statuses(phone, 3) == [422, 200, 422, 200, 429, 429]
+        assert of_a_limit(phone.get(INSTRUMENTS)) == ('"person-reads";q=2;w=3600', '"person-reads";r=0;t=3600')
+        assert statuses(other, 1) == [422, 200]
+        assert of_a_limit(other.post({})) == ('"person-writes";q=2;w=3600', '"person-writes";r=0;t=3600')
+        assert statuses(calling, 5) == [422, 200] * 4 + [429, 429]
+        assert of_a_limit(calling.get(INSTRUMENTS)) == ('"reads";q=4;w=3600', '"reads";r=0;t=3600')
+        assert desk.get(INSTRUMENTS).status_code == 200
+
+
+def test_all_persons_together_have_as_much_as_the_application(clinic: Clinic) -> None:
+    """Else whoever may make tokens would make one for each request; the refusal names the limit that it is of."""
+    phones = [clinic.bound("client", f"c-{number}") for number in range(2)]
+    backend = Backend.of(clinic)
+    tokens = [backend.token(client_ref=f"t-{number}") for number in range(2)]
+    with limited(clinic, **RATES) as calling:
+        by = [replace(one, service=calling.service) for one in phones]
+        by += [replace(calling, api_key=token) for token in tokens]
+        assert [statuses(one, 1) for one in by] == [[422, 200]] * 4
+        refused = by[0].get(INSTRUMENTS)
+        assert refused.status_code == 429
+        assert of_a_limit(refused) == ('"reads";q=4;w=3600', '"reads";r=0;t=3600')
+        assert statuses(calling, 1) == [422, 200]
+
+
+def test_a_refused_person_uses_up_nothing_that_others_share(clinic: Clinic) -> None:
+    """However often it asks: what it was refused does not count against all persons."""
+    phone, other = clinic.bound("client", "a"), clinic.bound("client", "b")
+    with limited(clinic, **RATES) as calling:
+        phone, other = (replace(one, service=calling.service) for one in (phone, other))
+        assert statuses(phone, 20)[4:] == [429] * 36
+        assert statuses(other, 2) == [422, 200] * 2
+
+
+def test_an_invitation_counts_as_its_client(clinic: Clinic) -> None:
+    """A form's way in is a person's: it is not counted with the application that made it."""
+    token = invited(clinic)[0]["token"]
+    with limited(clinic, **RATES) as calling:
+        guest = replace(calling, api_key=token)
+        assert [guest.get("/v1/invitations/mine").status_code for _ in range(3)] == [200, 200, 429]
+        assert statuses(calling, 4) == [422, 200] * 4
+
+
+def test_a_persons_limit_may_be_off(clinic: Clinic) -> None:
+    """Then what all persons share is told; by default a person has far more than a person needs."""
+    phone = clinic.bound("client", "a")
+    with limited(clinic, **(RATES | {"rate_limit_person_reads": "off"})) as calling:
+        phone = replace(phone, service=calling.service)
+        assert of_a_limit(phone.get(INSTRUMENTS)) == ('"reads";q=4;w=3600', '"reads";r=3;t=3600')
+    assert (Settings().rate_limit_person_writes, Settings().rate_limit_person_reads) == ("20/second", "50/second")
