@@ -14,6 +14,7 @@ from app.access.administer import enabled_instruments
 from app.access.binding import Binding, bind, log
 from app.access.caller import Caller
 from app.access.invitation_token import new_invitation_token
+from app.episodes.named import check_named
 from app.errors import (
     ClientErased,
     Fault,
@@ -136,6 +137,7 @@ def _people(connection: Connection, runtime: Runtime, caller: Caller, due: Due, 
         raise
     if not caller.may_see(**ids):
         raise NotFound
+    check_named(connection, caller, client_id=ids["client_id"], therapist_id=ids["therapist_id"])
     return ids
 
 

@@ -13,8 +13,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.access.caller import Caller
 from app.episodes.course import CourseForm
 from app.episodes.identify import Episode, choose
+from app.episodes.named import check_named
 from app.episodes.norms import read_norms
 from app.errors import (
     AllianceError,
@@ -172,9 +174,18 @@ class Intake:
             raise NotFound from None
         episode = next((one for one in beside if one.episode is chosen), None)
         if episode is None:
+            self._check_therapist(form.caller, beside, client_id=client_id, therapist_id=therapist_id)
             episode = self._open(sitting.episode, beside, client_id=client_id, therapist_id=therapist_id)
             beside.append(episode)
         return _Place(client_id=client_id, therapist_id=therapist_id, episode=episode)
+
+    def _check_therapist(
+        self, caller: Caller, beside: list[OpenEpisode], *, client_id: UUID, therapist_id: UUID
+    ) -> None:
+        """Let a client's own key begin with nobody new; a form of this attempt may have begun with somebody already."""
+        if all(one.episode.therapist_id != therapist_id for one in beside):
+            begun = frozenset(one.episode.therapist_id for one in beside)
+            check_named(self._connection, caller, client_id=client_id, therapist_id=therapist_id, begun=begun)
 
     def _open(
         self, reference: Keyed | None, beside: list[OpenEpisode], *, client_id: UUID, therapist_id: UUID

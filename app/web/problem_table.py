@@ -279,6 +279,12 @@ _KINDS = (
     ProblemKind("unknown_version", None, "No such version of the instrument", "Leave it out for the newest one."),
     ProblemKind("wrong_type", None, "A value of the wrong type", 'An answer is an integer, null or "not_applicable".'),
     ProblemKind("wrong_rater", None, "The instrument is not for this rater", "See the instrument's `raters`."),
+    ProblemKind(
+        "unknown_therapist",
+        None,
+        "A therapist whom nobody has named for this client",
+        "A client's own key begins with nobody new: the organisation's system names them by a form or an invitation.",
+    ),
     ProblemKind("out_of_range", None, "A value outside its range", "See the item's options, or the field's limits."),
     ProblemKind("not_allowed", None, "A value outside its list", "See the list in the OpenAPI file."),
     ProblemKind("invalid_text", None, "A text that can't be kept", "No control characters and no lone surrogates."),

@@ -23,6 +23,7 @@ BEYOND_SCHEMAS = frozenset(
         "too_early",
         "unknown_instrument",
         "unknown_item",
+        "unknown_therapist",
         "unknown_version",
         "wrong_rater",
     }
