@@ -58,7 +58,12 @@ def as_told(connection: Connection, runtime: Runtime, caller: Caller, form: Stor
     if said is None or form.submission_id in told.untold:
         raise NotFound
     return replace(
-        form, change=said.change, signals=said.signals, stage=said.stage, recommendations=said.recommendations
+        form,
+        change=said.change,
+        signals=said.signals,
+        stage=said.stage,
+        recommendations=said.recommendations,
+        recomputed_later_sessions=0,  # it counts sessions that the caller must not know to be rated
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.episodes.signals import write_signals
+from app.episodes.told import read_untold
 from app.errors import KeyReused, NotCurrent, NotFound
 from app.storage.events import Event, Kind, event_row, sealed_in_subject
 from app.storage.rows import write_rows
@@ -97,11 +98,18 @@ class _Withdrawal:
         created = bound.created if bound is not None else before is None
         return Withdrawn(
             submission_id=submission_id,
-            withdrawal=told,
+            withdrawal=self._as_told(told, target),
             created=created,
             replayed=bound is not None,
             is_new=before is None,
         )
+
+    def _as_told(self, told: Withdrawal, target: StoredSubmission) -> Withdrawal:
+        """Leave out how many later sessions there are, where some must not be known to the caller to be rated."""
+        if not self._caller.must_be_told:
+            return told
+        untold = read_untold(self._connection, [target.episode_id], organisation=self._organisation)
+        return replace(told, recomputed_later_sessions=0) if untold else told
 
     def _target(self, submission_id: UUID) -> StoredSubmission:
         found = store.load(self._connection, [submission_id], organisation=self._organisation)

@@ -169,8 +169,8 @@ class SubmissionOut(Out):
             ge=0,
             le=2000,
             description=(
-                "How many later sessions of the episode were looked at again because of this form. 0 for a key that "
-                "opens one client: the forms of those sessions may be the therapist's."
+                "How many later sessions of the episode were looked at again because of this form. 0 where the forms "
+                "of some are not for the reader's eyes, as for a key that opens one client."
             ),
         ),
     ]

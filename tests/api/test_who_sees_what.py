@@ -210,6 +210,18 @@ def test_what_the_therapist_reads_is_counted_without_untold_forms(clinic: Clinic
     assert texts[0] == texts[1]
 
 
+def test_how_many_sessions_were_looked_at_again_tells_of_no_untold_form(clinic: Clinic) -> None:
+    """A form of the therapist's own comes late, and goes again: the client's later session is not counted."""
+    clinic.recorded(form(session_number=4, seen_by_therapist=False))
+    therapist = clinic.bound("therapist", "th-7")
+    late = [clinic.recorded(therapists_form(session_number=number)) for number in (1, 2)]
+    assert [one["recomputed_later_sessions"] for one in late] == [1, 1]
+    assert therapist.read_back(late[0]["id"])["recomputed_later_sessions"] == 0
+    withdrawn = [therapist.withdraw(late[0]["id"], key="k").json() for _ in range(2)]
+    assert [one["recomputed_later_sessions"] for one in withdrawn] == [0, 0]
+    assert clinic.withdraw(late[1]["id"]).json()["recomputed_later_sessions"] == 1
+
+
 def _words(value: Any) -> Iterator[str]:
     """Yield all texts of an answer, of names and of values."""
     if isinstance(value, dict):
