@@ -23,6 +23,8 @@ from sqlalchemy import (
     cast,
     exists,
     extract,
+    func,
+    not_,
     or_,
     select,
     true,
@@ -121,6 +123,40 @@ def _rests_on_untold(one: Columns) -> ColumnElement[bool]:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """How far an episode is, and whether it is open, to those who see all of its forms, or the told ones alone."""
+
+    last_session: ColumnElement[int]
+    last_completed_at: ColumnElement[datetime]
+    is_open: ColumnElement[bool]
+
+
+def _standing(*, told_only: bool) -> _Standing:
+    """Take what is kept of an episode; where a form is untold, count anew as if it had not been filled in."""
+    kept = episodes.c
+    if not told_only:
+        return _Standing(
+            last_session=kept.last_session, last_completed_at=kept.last_completed_at, is_open=kept.ending.is_(None)
+        )
+    form = submissions.alias("form").c
+    here = and_(form.organisation_id == kept.organisation_id, form.episode_id == kept.episode_id, form.current)
+    is_untold = and_(form.rater.in_(sorted(OWN)), form.seen_by_therapist.is_(False))
+    has_untold = exists(select(form.submission_id).where(here, is_untold).correlate(episodes))
+    is_told = and_(here, not_(is_untold))
+    ended = exists(select(form.submission_id).where(is_told, form.ending.is_not(None)).correlate(episodes))
+
+    latest = {
+        name: select(func.max(form[name])).where(is_told).correlate(episodes).scalar_subquery()
+        for name in ("session_number", "completed_at")
+    }
+    return _Standing(
+        last_session=case((has_untold, latest["session_number"]), else_=kept.last_session),
+        last_completed_at=case((has_untold, latest["completed_at"]), else_=kept.last_completed_at),
+        is_open=or_(kept.ending.is_(None), and_(has_untold, ~ended)),
+    )
+
+
 def _told(*, told_only: bool) -> ScalarSelect[UUID]:
     """Choose the signal that an episode is told by: the most urgent one that was open, of several the oldest.
 
@@ -144,34 +180,37 @@ def _told(*, told_only: bool) -> ScalarSelect[UUID]:
     )
 
 
-def _missed() -> ColumnElement[int]:
+def _missed(standing: _Standing) -> ColumnElement[int]:
     """Say from when on a form is missing: half a cadence after it was due, and some days at least."""
     cadence = cast(episodes.c.cadence_days, BigInteger)
     late = case((cadence < int(LATE_DAYS / LATE), (cadence + LATE_DAYS) * _DAY), else_=cadence * int((1 + LATE) * _DAY))
-    return _seconds(episodes.c.last_completed_at) + late
+    return _seconds(standing.last_completed_at) + late
 
 
 def _ranked(within: ColumnElement[bool], *, told_only: bool) -> CTE:
     """Give each open episode its state of attention and since when it has it."""
     of_signals = signals.alias("told")
-    told = of_signals.c
+    told, standing = of_signals.c, _standing(told_only=told_only)
+    missed = _missed(standing)
     is_missing = and_(
         episodes.c.cadence_days.is_not(None),
-        _missed() <= bindparam("as_of_seconds", type_=BigInteger),
-        or_(episodes.c.expected_sessions.is_(None), episodes.c.last_session < episodes.c.expected_sessions),
+        missed <= bindparam("as_of_seconds", type_=BigInteger),
+        or_(episodes.c.expected_sessions.is_(None), standing.last_session < episodes.c.expected_sessions),
     )
     is_told, is_new = told.signal_id.is_not(None), _signal_rank(told) < MISSING
     opened = _seconds(told.opened_at)
     return (
         select(
             *(episodes.c[name] for name in _OF_EPISODES),
+            standing.last_session.label("last_session"),
+            standing.last_completed_at.label("last_completed_at"),
             *(told[name] for name in ("signal_id", "rule", "opened_session")),
             case(
                 (and_(is_told, is_new), _signal_rank(told)), (is_missing, MISSING), (is_told, ACKNOWLEDGED), else_=NONE
             ).label("rank"),
             case(
                 (and_(is_told, is_new), opened),
-                (is_missing, _missed()),
+                (is_missing, missed),
                 (is_told, opened),
                 else_=_seconds(episodes.c.opened_at),
             ).label("since"),
@@ -185,7 +224,7 @@ def _ranked(within: ColumnElement[bool], *, told_only: bool) -> CTE:
                 told.signal_id == _told(told_only=told_only),
             ),
         )
-        .where(episodes.c.organisation_id == bindparam("organisation", type_=Uuid), episodes.c.ending.is_(None), within)
+        .where(episodes.c.organisation_id == bindparam("organisation", type_=Uuid), standing.is_open, within)
         .cte("ranked")
     )
 
@@ -194,8 +233,6 @@ _OF_EPISODES = (
     "client_id",
     "episode_id",
     "therapist_id",
-    "last_session",
-    "last_completed_at",
     "expected_sessions",
     "cadence_days",
 )

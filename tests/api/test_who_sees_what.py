@@ -222,6 +222,24 @@ def test_how_many_sessions_were_looked_at_again_tells_of_no_untold_form(clinic: 
     assert clinic.withdraw(late[1]["id"]).json()["recomputed_later_sessions"] == 1
 
 
+def test_a_therapists_caseload_is_as_if_no_untold_form_was_filled_in(clinic: Clinic) -> None:
+    """Neither its session nor its time, nor the ending that it reported, nor that it came when a form was missing."""
+    first = clinic.recorded(form(session_number=1, episode_ref="e"))
+    path = f"/v1/clients/{first['client_id']}/episodes/{first['episode_id']}/schedule"
+    schedule = {"expected_sessions": 12, "cadence_days": 7}
+    assert clinic.request("PUT", path, json=schedule, headers={"If-Match": "*"}).status_code == 200
+    therapist = clinic.bound("therapist", "th-7")
+    before = (read(therapist, "/v1/caseload") or {})["items"]
+    assert (before[0]["last_session"], before[0]["attention"]) == (1, "missing_form")
+    untold = {"episode_ref": "e", "seen_by_therapist": False}
+    clinic.recorded(form(session_number=9, completed_at="2026-11-01T10:00:00Z", **untold))
+    clinic.recorded(form(session_number=10, reported={"ending": "dropout"}, **untold))
+    assert (read(therapist, "/v1/caseload") or {})["items"] == before
+    assert (read(clinic, "/v1/caseload") or {})["items"] == []
+    clinic.recorded(therapists_form(session_number=11, episode_ref="e", reported={"ending": "planned"}))
+    assert (read(therapist, "/v1/caseload") or {})["items"] == []
+
+
 def _words(value: Any) -> Iterator[str]:
     """Yield all texts of an answer, of names and of values."""
     if isinstance(value, dict):
