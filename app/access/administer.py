@@ -13,6 +13,7 @@ from app.access.binding import Binding, bind, log
 from app.access.caller import Audience, check_scopes
 from app.errors import LimitReached, Misconfigured, NotFound
 from app.storage.runtime import Runtime
+from app.storage.seal import begin
 from app.storage.types import AnyRow
 
 KEYS_ALIVE = 2
@@ -44,6 +45,7 @@ async def create_organisation(runtime: Runtime, *, name: str) -> UUID:
     def work(connection: Connection) -> None:
         store.insert_organisation(connection, organisation=organisation, name=name, created_at=now)
         runtime.vault.make(connection, "data", organisation=organisation)
+        begin(connection, runtime, organisation=organisation)
         log(connection, runtime, "organisation.created", {}, organisation=organisation, at=now)
 
     await runtime.database.write(work, organisation=organisation)
@@ -53,6 +55,13 @@ async def create_organisation(runtime: Runtime, *, name: str) -> UUID:
 async def list_organisations(runtime: Runtime) -> list[AnyRow]:
     """List every organisation."""
     return await runtime.database.read(store.list_organisations, organisation=None)
+
+
+async def has_organisation(runtime: Runtime, *, organisation: UUID) -> bool:
+    """Say whether an organisation is there."""
+    return await runtime.database.read(
+        lambda c: store.has_organisation(c, organisation=organisation), organisation=organisation
+    )
 
 
 async def create_application(

@@ -10,7 +10,7 @@ from uuid import UUID
 from app.errors import AllianceError
 from app.seeing.logs import log
 from app.storage.runtime import Runtime
-from app.storage.seal import PORTION, is_all_sealed, seal
+from app.storage.seal import PORTION, begin, is_all_sealed, seal
 
 #: Entries of a second are sealed together: each seal is a transaction of its own.
 PAUSE: Final = 1.0
@@ -31,6 +31,11 @@ async def seal_all(runtime: Runtime, *, organisation: UUID, portions: int | None
         )
         portions = None if portions is None else portions - 1
     return sealed
+
+
+async def begin_log(runtime: Runtime, *, organisation: UUID) -> None:
+    """Let the log of an organisation from before there were links go on with links."""
+    await runtime.database.write(lambda c: begin(c, runtime, organisation=organisation), organisation=organisation)
 
 
 class Sealer:

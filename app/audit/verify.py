@@ -105,9 +105,7 @@ class Proof:
         if self.kept is not None and self.kept.sequence > self.sequence:
             raise _Broken("cut_off", self.sequence + 1)
         if head is None:
-            if self.begins_at is not None:
-                raise _Broken("end_changed", self.sequence)
-            return
+            raise _Broken("end_changed", self.sequence)
         if head.sequence > self.sequence:
             raise _Broken("cut_off", self.sequence + 1)
         if head.sequence < self.sequence:

@@ -14,6 +14,8 @@ import typer
 from app.errors import AllianceError, Misconfigured
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from app.instruments.catalog import Catalog
     from app.settings import Settings
     from app.storage.runtime import Runtime
@@ -79,11 +81,13 @@ def read_catalog() -> Catalog:
         raise fail(str(error)) from None
 
 
-def run(work: Callable[[Runtime], Awaitable[T]], *, as_owner: bool = False) -> T:
+def run(work: Callable[[Runtime], Awaitable[T]], *, as_owner: bool = False, of: UUID | None = None) -> T:
     """Open the runtime, run one piece of work, close, and turn errors into sentences.
 
-    The owner of the tables is asked for what is about all organisations: the service sees one at a time.
+    The owner of the tables is asked for what is about all organisations: the service sees one at a time. `of` is an
+    organisation that has to be there: of one that is not, everything would be found in order.
     """
+    from app.access.administer import has_organisation
     from app.storage.migrate import is_current
     from app.storage.runtime import open_runtime
 
@@ -100,6 +104,8 @@ def run(work: Callable[[Runtime], Awaitable[T]], *, as_owner: bool = False) -> T
         try:
             if not await is_current(runtime.database):
                 raise fail("the database has no schema yet or an old one: run `alliance migrate`")
+            if of is not None and not await has_organisation(runtime, organisation=of):
+                raise fail(f"there is no organisation {of}")
             return await work(runtime)
         finally:
             await runtime.database.close()
@@ -107,7 +113,7 @@ def run(work: Callable[[Runtime], Awaitable[T]], *, as_owner: bool = False) -> T
     try:
         return asyncio.run(whole())
     except AllianceError as error:
-        raise fail(_sentence(error)) from None
+        raise fail(sentence(error)) from None
 
 
 def owners_url(settings: Settings) -> str:
@@ -121,7 +127,8 @@ def owners_url(settings: Settings) -> str:
     return settings.database_url
 
 
-def _sentence(error: AllianceError) -> str:
+def sentence(error: AllianceError) -> str:
+    """Say what an error is."""
     if error.code == "not_found":
         return "there is no such thing"
     return str(error) or error.code.replace("_", " ")

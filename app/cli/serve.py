@@ -11,28 +11,40 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from app.cli.output import AsJson, fail, print_json, read_catalog, read_settings, say
+from app.cli.output import AsJson, fail, print_json, read_catalog, read_settings, say, sentence
 from app.errors import AllianceError, Misconfigured
 
 if TYPE_CHECKING:
     from app.instruments.catalog import Catalog
     from app.settings import Settings
+    from app.storage.runtime import Runtime
+
+#: The revision that brought the end of each log.
+_FIRST_WITH_LINKS = "20261125"
 
 
 def migrate(as_json: AsJson = False) -> None:
     """Bring the database to the newest schema."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.storage.migrate import head, upgrade
+    from app.storage.migrate import current_of, head, knows, upgrade
 
     settings, catalog = read_settings(), read_catalog()
     url = settings.migration_database_url or settings.database_url
     try:
+        before = current_of(url)
+        if before is not None and not knows(before):
+            raise fail(f"the database is at {before}, of a newer version: serve it with that one")
+        is_older = before is not None and before < _FIRST_WITH_LINKS
+        if is_older:
+            _open(url, settings)  # without the secrets nothing is begun
         upgrade(url)
         asyncio.run(_count_what_is_there(url, catalog))
+        if is_older:
+            asyncio.run(_begin_logs(url, settings))
         asyncio.run(_seal_what_is_plain(url, settings))
     except AllianceError as error:
-        raise fail(str(error)) from None
+        raise fail(sentence(error)) from None
     except (OSError, SQLAlchemyError) as error:
         raise fail(f"the database can't be migrated ({type(error).__name__})") from None
     if as_json:
@@ -53,13 +65,31 @@ async def _count_what_is_there(url: str, catalog: Catalog) -> None:
         await database.close()
 
 
+async def _begin_logs(url: str, settings: Settings) -> None:
+    """Let the logs of before there were links go on with them; only a database of then is asked for such logs."""
+    from app.access.administer import list_organisations
+    from app.audit.seal_all import begin_log
+
+    runtime = _open(url, settings)
+    try:
+        for row in await list_organisations(runtime):
+            await begin_log(runtime, organisation=row.organisation_id)
+    finally:
+        await runtime.database.close()
+
+
+def _open(url: str, settings: Settings) -> Runtime:
+    from app.storage.runtime import open_runtime
+
+    return open_runtime(database_url=url, secrets_dir=settings.secrets_dir, make_secrets=settings.env == "development")
+
+
 async def _seal_what_is_plain(url: str, settings: Settings) -> None:
     """Seal who acknowledged signals before persons were sealed; the secrets are needed only where there are such."""
     from app.access.store import list_organisations
     from app.signals.seal_acting import seal_acting
     from app.signals.store import has_plain
     from app.storage.database import open_database
-    from app.storage.runtime import open_runtime
 
     database = open_database(url)
     plain = []
@@ -72,9 +102,7 @@ async def _seal_what_is_plain(url: str, settings: Settings) -> None:
         await database.close()
     if not plain:
         return
-    runtime = open_runtime(
-        database_url=url, secrets_dir=settings.secrets_dir, make_secrets=settings.env == "development"
-    )
+    runtime = _open(url, settings)
     try:
         for organisation in plain:
             await seal_acting(runtime, organisation=organisation)

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from app.storage.database import Database, parse_url
+from app.storage.database import Database, open_database, parse_url
 
 _TREE = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -53,6 +53,22 @@ async def current(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
     return await database.read(read, organisation=None)
+
+
+def current_of(url: str) -> str | None:
+    """Return the revision of the database that a URL names, which need not be there; then none is made."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        return None
+
+    async def read() -> str | None:
+        database = open_database(url)
+        try:
+            return await current(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(read())
 
 
 async def is_current(database: Database) -> bool:

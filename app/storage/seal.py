@@ -61,6 +61,12 @@ def _move_head(dialect: Any) -> Any:
     return made.on_conflict_do_update(index_elements=["organisation_id"], set_=now)
 
 
+def _make_head(dialect: Any) -> Any:
+    """Say where the log begins, once."""
+    return dialect.insert(chain_heads).on_conflict_do_nothing(index_elements=["organisation_id"])
+
+
+_MAKE_HEAD = {"postgresql": _make_head(postgresql), "sqlite": _make_head(sqlite)}
 _MOVE_HEAD = {"postgresql": _move_head(postgresql), "sqlite": _move_head(sqlite)}
 
 
@@ -72,6 +78,22 @@ def is_all_sealed(connection: Connection, *, organisation: UUID) -> bool:
 def last_sequence(connection: Connection, *, organisation: UUID) -> int:
     """Return the number of the event that was sealed last; 0 before the first."""
     return connection.execute(_LAST, {"organisation": organisation}).scalar() or 0
+
+
+def begin(connection: Connection, runtime: Runtime, *, organisation: UUID) -> None:
+    """Make the end of a log that has none: of a new organisation, or of one from before there were links.
+
+    Nobody else ever makes one. Were the first seal to do it, whoever takes all links and the end away would have the
+    sealer link anew what they made of the entries.
+    """
+    sequence = last_sequence(connection, organisation=organisation)
+    head = {
+        "organisation_id": organisation,
+        "sequence": sequence,
+        "chain": end(runtime.keys, START, sequence=sequence, organisation=organisation),
+        "sealed_at": runtime.now(),
+    }
+    connection.execute(_MAKE_HEAD[connection.dialect.name], head)
 
 
 def seal(connection: Connection, runtime: Runtime, *, organisation: UUID) -> int:
@@ -114,9 +136,8 @@ def _where_it_ends(connection: Connection, runtime: Runtime, *, organisation: UU
 
 
 def is_as_left(runtime: Runtime, last: AnyRow | None, head: AnyRow | None, *, organisation: UUID) -> bool:
-    """Say whether the last entry is the one that was sealed last; entries of before there were links have no end."""
-    if head is None:
-        return last is None or last.chain is None
-    if last is None or last.chain is None or last.sequence != head.sequence:
+    """Say whether the last entry is the one that was sealed last; entries of before there were links end in none."""
+    sequence, chain = (0, None) if last is None else (last.sequence, last.chain)
+    if head is None or head.sequence != sequence:
         return False
-    return bool(head.chain == end(runtime.keys, last.chain, sequence=last.sequence, organisation=organisation))
+    return bool(head.chain == end(runtime.keys, chain or START, sequence=sequence, organisation=organisation))

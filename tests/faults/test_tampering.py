@@ -11,7 +11,7 @@ import pytest
 from app.storage import chain
 from tests.faults import tampering
 from tests.faults.ground import Ground
-from tests.harness import Clinic, form
+from tests.harness import Clinic, Service, form
 
 
 @pytest.fixture
@@ -51,10 +51,11 @@ def test_a_proof_that_skips_a_field_is_caught(clinic: Clinic, monkeypatch: pytes
     assert all(one.startswith("not detected: flipped") for one in counts.says), counts.says
 
 
-def test_a_proof_that_forgets_the_end_is_caught(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proof_that_forgets_the_end_is_caught(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the end is the last link itself, which can be read off the entries; then a log that was cut passes."""
     for module in ("app.storage.seal", "app.audit.verify"):
         monkeypatch.setattr(f"{module}.end", lambda _keys, last, **_: last)
+    clinic = service.clinic()
     clinic.recorded(form())
     clinic.get("/v1/changes?after=0")
     counts = tampering.probed(clinic, seed=1, probes=120)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from app.audit.export import export
 from app.audit.head import Head, head
-from app.audit.seal_all import Sealer, seal_all
+from app.audit.seal_all import Sealer, begin_log, seal_all
 from app.audit.verify import KeptHead, Verdict, verify
 from app.errors import StorageBusy
 from app.signals.seal_acting import seal_acting
@@ -26,6 +27,8 @@ from app.storage.tables import acknowledgements, events
 from tests.faults.tampering import unguarded
 from tests.harness import Clinic, form
 from tests.usecases.test_changes import an_event, numbers, write
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def run(clinic: Clinic, work: Any, **options: Any) -> Any:
@@ -80,11 +83,44 @@ def test_a_chain_begins_where_it_begins(clinic: Clinic) -> None:
         connection.execute(delete(chain_heads).where(chain_heads.c.organisation_id == clinic.organisation))
 
     tamper(clinic, as_of_before)
-    assert run(clinic, verify).without_link == first
+    run(clinic, begin_log)
+    assert (run(clinic, verify).fault, run(clinic, verify).without_link) == (None, first)
     clinic.recorded(form())
     sealed = run(clinic, seal_all)
     verdict = run(clinic, verify)
     assert (verdict.fault, verdict.begins_at, verdict.without_link, verdict.entries) == (None, first + 1, first, sealed)
+
+
+def _without_numbers(connection: Connection, organisation: UUID) -> None:
+    of = events.c.organisation_id == organisation
+    connection.execute(delete(events).where(of, events.c.kind == "submission.recorded"))
+    connection.execute(update(events).where(of).values(sequence=None, chain=None))
+
+
+def _without_links(connection: Connection, organisation: UUID) -> None:
+    of = events.c.organisation_id == organisation
+    connection.execute(update(events).where(of).values(chain=None, recorded_at=LONG_AGO))
+
+
+def _without_entries(connection: Connection, organisation: UUID) -> None:
+    connection.execute(delete(events).where(events.c.organisation_id == organisation))
+
+
+@pytest.mark.parametrize("made_of_it", [_without_numbers, _without_links, _without_entries])
+def test_a_log_that_is_begun_anew_is_found(clinic: Clinic, made_of_it: Callable[[Connection, UUID], None]) -> None:
+    """The end and every link taken away: the sealer does not link anew what was made of the entries."""
+    clinic.recorded(form())
+    run(clinic, seal_all)
+
+    def begin_anew(connection: Connection) -> None:
+        made_of_it(connection, clinic.organisation)
+        connection.execute(delete(chain_heads).where(chain_heads.c.organisation_id == clinic.organisation))
+
+    tamper(clinic, begin_anew)
+    assert run(clinic, verify).fault == "end_changed"
+    clinic.recorded(form(session_number=2))
+    run(clinic, seal_all)
+    assert run(clinic, verify).fault == "altered"
 
 
 def test_a_log_that_was_cut_stays_broken_when_it_grows(clinic: Clinic) -> None:
