@@ -79,7 +79,7 @@ def list_all(org: Org, as_json: AsJson = False) -> None:
     """List an organisation's applications."""
     from app.access.administer import list_applications
 
-    rows = run(lambda runtime: list_applications(runtime, organisation=org))
+    rows = run(lambda runtime: list_applications(runtime, organisation=org), of=org)
     if as_json:
         print_json(
             [
@@ -134,7 +134,7 @@ def keys(org: Org, app_id: App, as_json: AsJson = False) -> None:
     """List an application's keys, without their secrets."""
     from app.access.administer import list_keys
 
-    rows = run(lambda runtime: list_keys(runtime, organisation=org, application=app_id))
+    rows = run(lambda runtime: list_keys(runtime, organisation=org, application=app_id), of=org)
     if as_json:
         print_json(
             [

@@ -53,7 +53,7 @@ def verify(
                 )
         return found
 
-    _show(run(work, as_owner=org is None), as_json)
+    _show(run(work, as_owner=org is None, of=org), as_json)
 
 
 @app.command("seal")
@@ -65,7 +65,7 @@ def seal(org: AnyOrg = None, as_json: AsJson = False) -> None:
         organisations = [org] if org is not None else await _all(runtime)
         return {one: await seal_all(runtime, organisation=one) for one in organisations}
 
-    sealed = run(work, as_owner=org is None)
+    sealed = run(work, as_owner=org is None, of=org)
     if as_json:
         print_json([{"organisation_id": str(one), "sealed": number} for one, number in sealed.items()])
         return
@@ -84,7 +84,7 @@ def show_head(org: AnyOrg = None, as_json: AsJson = False) -> None:
 
     rows = [
         {"organisation_id": str(one), "sequence": found.sequence, "chain": found.chain.hex() if found.chain else None}
-        for one, found in run(work, as_owner=org is None).items()
+        for one, found in run(work, as_owner=org is None, of=org).items()
     ]
     if as_json:
         print_json(rows)
@@ -120,7 +120,7 @@ def export(
             lines += 1
         return lines
 
-    say(f"{run(work)} entries")
+    say(f"{run(work, of=org)} entries")
 
 
 async def _all(runtime: Runtime) -> list[UUID]:

@@ -52,7 +52,7 @@ def list_all(org: Org, as_json: AsJson = False) -> None:
     """List an organisation's issuers."""
     from app.access.administer_issuers import list_issuers
 
-    rows = run(lambda runtime: list_issuers(runtime, organisation=org))
+    rows = run(lambda runtime: list_issuers(runtime, organisation=org), of=org)
     shown = [
         {
             "issuer_id": str(row.issuer_id),

@@ -31,7 +31,7 @@ def check_all(org: Organisation = None, as_json: AsJson = False) -> None:
     async def work(runtime: Runtime) -> dict[UUID, Checked]:
         return {one: await check(runtime, organisation=one) for one in await _organisations(runtime, org)}
 
-    found = run(work, as_owner=org is None)
+    found = run(work, as_owner=org is None, of=org)
     broken = [one for checked in found.values() for one in checked.broken]
     opened = sum(checked.opened for checked in found.values())
     if as_json:
@@ -75,7 +75,7 @@ def rotate_all(
             told[one].wrapped += under_newest.wrapped
         return told
 
-    found = run(work, as_owner=org is None)
+    found = run(work, as_owner=org is None, of=org)
     sums = {name: sum(getattr(one, name) for one in found.values()) for name in ("made", "wrapped", "sealed")}
     if as_json:
         print_json({"organisations": len(found), **sums})

@@ -51,7 +51,7 @@ def holds(org: Org, as_json: AsJson = False) -> None:
     """List the legal holds of an organisation with their reasons, those too that were released."""
     from app.people.holds import all_holds
 
-    found = run(lambda runtime: all_holds(runtime, organisation=org))
+    found = run(lambda runtime: all_holds(runtime, organisation=org), of=org)
     names = ("hold_id", "client_id", "placed_at", "lifted_at", "reason")
     rows = [tuple(getattr(one, name) for name in names) for one in found]
     if as_json:
@@ -65,7 +65,7 @@ def replay(org: Org, as_json: AsJson = False) -> None:
     """Erase again whoever was erased before and came back with a restored backup."""
     from app.people.replay_erasures import replay_erasures
 
-    counts = run(lambda runtime: replay_erasures(runtime, organisation=org))
+    counts = run(lambda runtime: replay_erasures(runtime, organisation=org), of=org)
     if as_json:
         print_json(counts)
         return

@@ -32,7 +32,7 @@ def run_retention(
     from app.people.retain import retain
 
     organisations = [org] if org else [row.organisation_id for row in run(list_organisations, as_owner=True)]
-    told = {one: run(partial(retain, organisation=one, dry_run=dry_run)) for one in organisations}
+    told = {one: run(partial(retain, organisation=one, dry_run=dry_run), of=one) for one in organisations}
     if as_json:
         print_json([_document(found, organisation=one, dry_run=dry_run) for one, found in told.items()])
         return

@@ -97,7 +97,7 @@ def list_all(org: Org, as_json: AsJson = False) -> None:
     """List who reads safety checks, in their order."""
     from app.safeguarding.recipients import list_recipients
 
-    found = run(lambda runtime: list_recipients(runtime, organisation=org))
+    found = run(lambda runtime: list_recipients(runtime, organisation=org), of=org)
     if as_json:
         print_json(
             [
@@ -136,7 +136,7 @@ def run_retention(org: AnyOrg = None, as_json: AsJson = False) -> None:
 def _of_each(org: UUID | None, work: Callable[[Runtime, UUID], Awaitable[T]]) -> list[T]:
     """Do it for one organisation, or for each of those that the owner of the database lists."""
     if org is not None:
-        return [run(lambda runtime: work(runtime, org))]
+        return [run(lambda runtime: work(runtime, org), of=org)]
     from app.access.administer import list_organisations
 
     every = [row.organisation_id for row in run(list_organisations, as_owner=True)]

@@ -78,7 +78,7 @@ def list_all(org: Org, as_json: AsJson = False) -> None:
     """List an organisation's teams with who is in them."""
     from app.access.teams import list_teams
 
-    teams = run(lambda runtime: list_teams(runtime, organisation=org))
+    teams = run(lambda runtime: list_teams(runtime, organisation=org), of=org)
     if as_json:
         print_json(
             [
