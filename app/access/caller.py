@@ -19,6 +19,7 @@ Scope = Literal[
     "signals:write",
     "consent:write",
     "clients:erase",
+    "clients:break_glass",
     "invitations:write",
     "safeguarding:read",
     "admin",
@@ -32,9 +33,16 @@ AUDIENCES: tuple[Audience, ...] = get_args(Audience)
 #: A supervisor reads. Forms are not theirs to send, and their look does not stand for the therapist's. Safety checks
 #: are read by an application that reads nothing else, and by no other one.
 SCOPES_OF: Final[dict[Audience, frozenset[Scope]]] = {
-    "system": frozenset(SCOPES) - {"safeguarding:read"},
+    "system": frozenset(SCOPES) - {"safeguarding:read", "clients:break_glass"},
     "supervisor": frozenset({"instruments:read", "scores:read", "caseload:read"}),
     "safeguarding": frozenset({"safeguarding:read"}),
+}
+#: What goes with no audience by itself: it widens what a bound key opens, so an operator adds it by name, to those who
+#: treat or supervise.
+BESIDE: Final[dict[Audience, frozenset[Scope]]] = {
+    "system": frozenset({"clients:break_glass"}),
+    "supervisor": frozenset({"clients:break_glass"}),
+    "safeguarding": frozenset(),
 }
 
 
@@ -46,6 +54,7 @@ class Caller:
     therapists in `supervised`, who may be nobody; there `therapist_id` is the supervisor, and opens nothing itself.
     `acting` is the person behind the request, as the application knows them: an id, never a name.
     Who calls with an invitation is the client of it, has no scope, and opens that invitation alone.
+    `opened` says that the glass was broken for this one request: therapists don't bound it then. The eyes stay.
     """
 
     organisation: UUID
@@ -57,6 +66,7 @@ class Caller:
     acting: str | None = None
     acting_required: bool = False
     invitation: UUID | None = None
+    opened: bool = False
 
     @property
     def eyes(self) -> Eyes:
@@ -73,6 +83,11 @@ class Caller:
     def lacks_a_person(self) -> bool:
         """Say whether a person has to be named before this caller reads; a client's own key names the client."""
         return self.acting_required and self.acting is None and self.client_id is None
+
+    @property
+    def may_break_glass(self) -> bool:
+        """Say whether others' clients may be opened, for a reason: by who treats or supervises, never by a client."""
+        return "clients:break_glass" in self.scopes and self.eyes not in {"client", "safeguarding"}
 
     @property
     def is_unbound(self) -> bool:
@@ -97,13 +112,17 @@ class Caller:
 
     def may_see(self, *, client_id: UUID, therapist_id: UUID) -> bool:
         """Say whether a form of these two is within what the key opens."""
-        within = self.therapists is None or therapist_id in self.therapists
+        within = self.opened or self.therapists is None or therapist_id in self.therapists
         return within and self.client_id in {None, client_id}
 
 
 def allowed_scopes(audience: str, scopes: Collection[Scope]) -> frozenset[Scope]:
     """Return which of an application's scopes its audience may use: none for one that is not known here."""
-    return frozenset(scopes) & next((SCOPES_OF[known] for known in AUDIENCES if known == audience), frozenset())
+    return frozenset(scopes) & next((_open_to(known) for known in AUDIENCES if known == audience), frozenset())
+
+
+def _open_to(audience: Audience) -> frozenset[Scope]:
+    return SCOPES_OF[audience] | BESIDE[audience]
 
 
 def check_scopes(names: list[str], *, audience: Audience = "system") -> list[Scope]:
@@ -114,8 +133,8 @@ def check_scopes(names: list[str], *, audience: Audience = "system") -> list[Sco
     if not names:
         raise Misconfigured("an application needs at least one scope")
     wanted = [scope for scope in SCOPES if scope in names]
-    refused = [scope for scope in wanted if scope not in SCOPES_OF[audience]]
+    refused = [scope for scope in wanted if scope not in _open_to(audience)]
     if refused:
-        open_to = ", ".join(scope for scope in SCOPES if scope in SCOPES_OF[audience])
+        open_to = ", ".join(scope for scope in SCOPES if scope in _open_to(audience))
         raise Misconfigured(f"not for the audience {audience}: {', '.join(refused)}; it may have {open_to}")
     return wanted

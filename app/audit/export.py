@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -10,12 +9,13 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.audit.log import Access, log
+from app.audit.opened import look_up_clients, opened_subject
 from app.audit.seal_all import seal_all
 from app.audit.store import read_portion
-from app.storage.events import SEALED, place_in_subject
 from app.storage.runtime import Runtime
 from app.storage.seal import last_sequence
 from app.storage.types import AnyRow
+from app.storage.vault import OrganisationVault
 
 
 async def export(
@@ -46,6 +46,8 @@ async def export(
     def work(connection: Connection) -> list[tuple[int, dict[str, Any] | None]]:
         rows = read_portion(connection, organisation=organisation, after=after)
         vault = runtime.vault.of(connection, organisation=organisation) if open_acting else None
+        if vault is not None:
+            look_up_clients(rows, vault)
         return [(row.sequence, _entry(row, vault) if _is_about(row, client_id) else None) for row in rows]
 
     while after < last:
@@ -62,17 +64,13 @@ def _is_about(row: AnyRow, client_id: UUID | None) -> bool:
     return str(client_id) in {subject.get("client_id"), *subject.get("client_ids", "").split(",")}
 
 
-def _entry(row: AnyRow, vault: Any) -> dict[str, Any]:
-    subject = dict(row.subject)
-    if vault is not None:
-        for name in SEALED & subject.keys():
-            subject[name] = vault.open(b64decode(subject[name]), place_in_subject(name, row.event_id))
+def _entry(row: AnyRow, vault: OrganisationVault | None) -> dict[str, Any]:
     return {
         "sequence": row.sequence,
         "event_id": str(row.event_id),
         "kind": row.kind,
         "application_id": None if row.application_id is None else str(row.application_id),
         "recorded_at": row.recorded_at.isoformat().replace("+00:00", "Z"),
-        "subject": subject,
+        "subject": row.subject if vault is None else opened_subject(row, vault),
         "chain": None if row.chain is None else row.chain.hex(),
     }

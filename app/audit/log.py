@@ -10,8 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.audit.store import keep_client
 from app.errors import AllianceError, StorageBusy, StorageUnavailable
-from app.storage.events import Event, append_events, sealed_in_subject
+from app.storage.events import Event, append_events, sealed_for_client, sealed_in_subject
 from app.storage.runtime import Runtime
 from app.storage.vault import OrganisationVault
 
@@ -25,7 +26,7 @@ TOGETHER = 200
 class Access:
     """One access: what was asked, how it ended, whom the answer is about, by whom and why. Ids only.
 
-    `acting` and `reason` are sealed before they are written.
+    `acting` is sealed with the organisation's key before it is written, `reason` with that of the one client.
     """
 
     kind: AccessKind
@@ -69,7 +70,9 @@ def _event(runtime: Runtime, access: Access, vault: OrganisationVault) -> Event:
     elif access.client_ids:
         subject["client_ids"] = ",".join(map(str, access.client_ids))
     subject |= {name: str(asked) for name, asked in access.asked}
-    subject |= sealed_in_subject(vault, event_id, acting=access.acting, reason=access.reason)
+    subject |= sealed_in_subject(vault, event_id, acting=access.acting)
+    if access.reason is not None:
+        subject |= _sealed_reason(access.reason, access.client_ids, event_id, vault)
     return Event(
         event_id=event_id,
         kind=access.kind,
@@ -77,3 +80,12 @@ def _event(runtime: Runtime, access: Access, vault: OrganisationVault) -> Event:
         subject=subject,
         recorded_at=runtime.now(),
     )
+
+
+def _sealed_reason(
+    reason: str, client_ids: tuple[UUID, ...], event_id: UUID, vault: OrganisationVault
+) -> dict[str, str]:
+    """Seal why somebody looked; a client who is erased meanwhile gets no new key by it."""
+    (client_id,) = client_ids
+    keep_client(vault.connection, client_id, organisation=vault.organisation)
+    return sealed_for_client(vault, event_id, client_id, access_reason=reason)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from app.errors import ErasedMeanwhile
 from app.storage.people_tables import chain_heads
-from app.storage.tables import events
+from app.storage.tables import clients, events
 from app.storage.types import AnyRow
 
 #: How many entries are read at once.
@@ -71,3 +73,42 @@ _ONE = select(events).where(
 def read_entry(connection: Connection, sequence: int, *, organisation: UUID) -> AnyRow | None:
     """Read one entry by its number."""
     return connection.execute(_ONE, {"organisation": organisation, "sequence": sequence}).first()
+
+
+#: Not FOR UPDATE: what is written about the client at the same time need not wait, an erasure has to.
+_KEEP = (
+    select(clients.c.client_id)
+    .where(clients.c.organisation_id == bindparam("organisation"), clients.c.client_id == bindparam("client_id"))
+    .with_for_update(read=True, key_share=True)
+)
+
+
+def keep_client(connection: Connection, client_id: UUID, *, organisation: UUID) -> None:
+    """Keep a client from being erased until the transaction ends, or raise ErasedMeanwhile."""
+    if connection.execute(_KEEP, {"organisation": organisation, "client_id": client_id}).first() is None:
+        raise ErasedMeanwhile
+
+
+#: Before the id of every entry.
+FIRST: Final = UUID(int=0)
+_BROKEN = (
+    select(events)
+    .where(
+        events.c.organisation_id == bindparam("organisation"),
+        events.c.event_id > bindparam("after"),
+        events.c.kind == "access.break_glass",
+    )
+    .order_by(events.c.event_id)
+    .limit(PORTION)
+)
+_BROKEN_SINCE = _BROKEN.where(events.c.recorded_at >= bindparam("since"))
+
+
+def read_broken(
+    connection: Connection, *, organisation: UUID, after: UUID, since: datetime | None = None
+) -> list[AnyRow]:
+    """Read the next entries of break-glass behind an id, those since a moment; entries are not numbered at once."""
+    sent = {"organisation": organisation, "after": after}
+    if since is None:
+        return list(connection.execute(_BROKEN, sent))
+    return list(connection.execute(_BROKEN_SINCE, sent | {"since": since}))

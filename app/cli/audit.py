@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -12,6 +13,7 @@ import typer
 from app.cli.output import AsJson, fail, print_json, print_table, progress, run, say
 
 if TYPE_CHECKING:
+    from app.audit.break_glass import BrokenGlass
     from app.audit.verify import KeptHead, Verdict
     from app.storage.runtime import Runtime
 
@@ -20,6 +22,8 @@ app = typer.Typer(help="The log of who looked at what: proven, exported, its end
 Org = Annotated[UUID, typer.Option("--org", help="The organisation's id.")]
 AnyOrg = Annotated[UUID | None, typer.Option("--org", help="One organisation's id; all of them unless given.")]
 
+_DAYS = ["%Y-%m-%d"]
+_BROKEN = ("recorded_at", "application_id", "acting", "client_id", "operation", "outcome", "reason")
 _SAYS = {
     "missing": "entry {at} is missing",
     "altered": "entry {at} is not as it was written, or not in its place",
@@ -121,6 +125,37 @@ def export(
         return lines
 
     say(f"{run(work, of=org)} entries")
+
+
+@app.command("break-glass")
+def break_glass(
+    org: Org,
+    acting: Annotated[str, typer.Option(help="Who looks: your own id, never a name. It is sealed in the log.")],
+    since: Annotated[datetime | None, typer.Option(help="Only those since this day, in UTC.", formats=_DAYS)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List who broke the glass, about whom and why, opened. That it was listed is an entry of the log itself."""
+    from app.audit.break_glass import broken_glass
+
+    if not acting:
+        raise fail("who opens persons says who they are: --acting is empty")
+    first = None if since is None else since.replace(tzinfo=UTC)
+
+    async def work(runtime: Runtime) -> list[BrokenGlass]:
+        return [one async for one in broken_glass(runtime, organisation=org, acting=acting, since=first)]
+
+    found = [_broken(one) for one in run(work, of=org)]
+    if as_json:
+        print_json(found)
+        return
+    print_table("Broken glass", _BROKEN, [["-" if cell is None else cell for cell in one.values()] for one in found])
+
+
+def _broken(one: BrokenGlass) -> dict[str, str | None]:
+    """Write a row; the reason is gone with a client who was erased."""
+    at = one.recorded_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    cells = (at, one.application_id, one.acting, one.client_id, one.operation, one.outcome, one.reason)
+    return {name: None if cell is None else str(cell) for name, cell in zip(_BROKEN, cells, strict=True)}
 
 
 async def _all(runtime: Runtime) -> list[UUID]:

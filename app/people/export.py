@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.access.visibility import Eyes, sees
+from app.audit.opened import opened_for_client
 from app.episodes.signals import read_signals
 from app.errors import NotFound
 from app.people.export_store import next_events, next_forms, read_episodes
@@ -52,6 +53,14 @@ class ExportedEpisode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedEntry:
+    """An entry of the log, with the reason that somebody gave who broke the glass; who it was stays sealed."""
+
+    row: AnyRow
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
     """What begins an export. The rest follows in portions; each is read when the one before was taken."""
 
@@ -85,18 +94,14 @@ class Export:
         for episode in self.episodes if self.is_whole else ():
             yield await self._read(partial(self._signals, episode_id=episode.row.episode_id))
 
-    async def log(self) -> AsyncIterator[AnyRow]:
+    async def log(self) -> AsyncIterator[ExportedEntry]:
         """Go through the entries of the log that name the client: what happened, and who had access."""
         after = _START
-        while self.of == "client" and (
-            found := await self._read(
-                partial(next_events, client_id=self.client_id, organisation=self.caller.organisation, after=after)
-            )
-        ):
-            for row in found:
-                if self.is_whole or row.kind.startswith(TO_CLIENTS):
-                    yield row
-            after = found[-1].event_id
+        while self.of == "client" and (found := await self._read(partial(self._entries, after=after))):
+            for one in found:
+                if self.is_whole or one.row.kind.startswith(TO_CLIENTS):
+                    yield one
+            after = found[-1].row.event_id
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self.runtime.database.read(work, organisation=self.caller.organisation)
@@ -108,6 +113,14 @@ class Export:
         found = store.load(connection, ids, organisation=organisation, first=False)
         vault = self.runtime.vault.of(connection, organisation=organisation)
         return [_fate(connection, found[one], vault) for one in ids if one in found]
+
+    def _entries(self, connection: Connection, *, after: UUID) -> list[ExportedEntry]:
+        organisation = self.caller.organisation
+        vault = self.runtime.vault.of(connection, organisation=organisation)
+        return [
+            ExportedEntry(row=row, reason=opened_for_client("access_reason", row, vault) if self.is_whole else None)
+            for row in next_events(connection, self.client_id, organisation=organisation, after=after)
+        ]
 
     def _signals(self, connection: Connection, *, episode_id: UUID) -> EpisodeSignals:
         organisation = self.caller.organisation

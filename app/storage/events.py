@@ -70,6 +70,8 @@ Kind = Literal[
 ]
 #: What of a subject is sealed with the organisation's key, written in base64.
 SEALED: Final = frozenset({"acting", "reason"})
+#: What of a subject is sealed with the key of the one client whom it is about: an erasure makes it unreadable.
+SEALED_FOR_CLIENT: Final = frozenset({"access_reason"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,14 @@ def sealed_in_subject(vault: OrganisationVault, event_id: UUID, **texts: str | N
         name: b64encode(vault.seal(text, place_in_subject(name, event_id))).decode()
         for name, text in texts.items()
         if text is not None
+    }
+
+
+def sealed_for_client(vault: OrganisationVault, event_id: UUID, client_id: UUID, **texts: str) -> dict[str, str]:
+    """Seal what was said about a client for the subject of an event, with the client's own key."""
+    return {
+        name: b64encode(vault.seal_for(client_id, text, place_in_subject(name, event_id))).decode()
+        for name, text in texts.items()
     }
 
 

@@ -21,6 +21,7 @@ from app.access.caller import Caller
 from app.audit.log import Access, AccessKind, log
 from app.audit.seal_all import Sealer
 from app.errors import ActingRequired, AllianceError
+from app.web.break_glass import mark, opened, reason_given
 from app.web.problem_table import PROBLEMS
 from app.web.problems import WebProblem, members
 
@@ -51,7 +52,7 @@ TELL_THEMSELVES: Final = frozenset(
 #: Ids in paths that an entry may name: what was asked, whether it is there or not.
 _ASKED = ("client_id", "submission_id", "episode_id", "score_id", "signal_id", "invitation_id", "check_id")
 #: What is read without being a GET.
-_READING_POSTS: Final = frozenset({"post_lookup"})
+READING_POSTS: Final = frozenset({"post_lookup"})
 _REFUSED = frozenset({403, 404, 410})
 #: Refusals of another kind that tell something of a client: which form is there, or that a hold stands.
 _TELLING: Final = frozenset(
@@ -72,12 +73,13 @@ _TELLING: Final = frozenset(
 
 @dataclass(slots=True)
 class Telling:
-    """What an operation says of its answer: whom it is about, and whether events of its own tell it already."""
+    """What is said of an answer: whom it is about, whether events of its own tell it already, and why it was opened."""
 
     clients: dict[UUID, None] = field(default_factory=dict)
     is_list: bool = False
     has_events: bool = False
     refused: dict[tuple[str, str | None], None] = field(default_factory=dict)
+    reason: str | None = None
 
     def refuse(self, error: Exception, trace_id: str) -> None:
         """Say that something was refused, with its code and the stored form that the refusal names."""
@@ -104,7 +106,7 @@ async def audited(request: Request, operation: str, handler: Handler) -> Respons
     request.state.telling = told = Telling(has_events=operation in TELL_THEMSELVES)
     _note(request, caller)
     try:
-        _check_person(caller, is_reading=request.method == "GET" or operation in _READING_POSTS)
+        _admit(request, caller, operation, told)
         response = await handler(request)
     except Exception as error:
         told.refuse(error, request.state.trace_id)
@@ -115,7 +117,10 @@ async def audited(request: Request, operation: str, handler: Handler) -> Respons
         if "client_id" in request.path_params:
             told.about(UUID(str(request.path_params["client_id"])))
         outcome = "not_modified" if response.status_code == 304 else "told"
-        await _log(request, operation, "access.read", outcome, told)
+        kind: AccessKind = "access.read" if told.reason is None else "access.break_glass"
+        await _log(request, operation, kind, outcome, told)
+    if told.reason is not None:
+        mark(response)
     return response
 
 
@@ -126,8 +131,12 @@ def _note(request: Request, caller: Caller) -> None:
         sealer.note(organisation=caller.organisation)
 
 
-def _check_person(caller: Caller, *, is_reading: bool) -> None:
-    """Refuse a reader for whom nobody is named, where the organisation wants to know who reads."""
+def _admit(request: Request, caller: Caller, operation: str, told: Telling) -> None:
+    """Refuse a reader for whom nobody is named, where that is wanted; break the glass for who may and says why."""
+    told.reason = reason_given(request, caller, operation)
+    if told.reason is not None:
+        request.state.caller = opened(caller)
+    is_reading = request.method == "GET" or operation in READING_POSTS
     if is_reading and caller.lacks_a_person:
         raise ActingRequired
 
@@ -153,6 +162,7 @@ async def _log(
             *_bound(caller),
         ),
         acting=caller.acting,
+        reason=told.reason if kind == "access.break_glass" else None,
     )
     await log(request.app.state.runtime, access, organisation=caller.organisation)
 

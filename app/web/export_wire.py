@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.people.export import Export, ExportedEpisode
+from app.people.export import Export, ExportedEntry, ExportedEpisode
 from app.storage.documents import to_json
 from app.storage.types import AnyRow
 from app.web.scores_wire import SessionNumber
@@ -21,7 +21,7 @@ T = TypeVar("T")
 Name = Annotated[str, Field(max_length=500)]
 
 #: What an export of a client's own key, and of a parent, leaves out.
-LEFT_OUT = ("forms of others", "signals", "stage", "recommendations", "notes", "acting persons")
+LEFT_OUT = ("forms of others", "signals", "stage", "recommendations", "notes", "acting persons", "reasons")
 
 
 class ReferenceOut(Out):
@@ -58,7 +58,10 @@ class ExportedEpisodeOut(Out):
 
 
 class EntryOut(Out):
-    """An entry of the log that names the client: what happened, or who had access. `access.read` is a look."""
+    """An entry of the log that names the client: what happened, or who had access.
+
+    `access.read` is a look, `access.break_glass` one that was opened by break-glass, for the reason that was given.
+    """
 
     id: UUID
     kind: Annotated[str, Field(max_length=40)]
@@ -66,6 +69,7 @@ class EntryOut(Out):
     application: Annotated[str, Field(max_length=200)] | None
     operation: Annotated[str, Field(max_length=100)] | None
     outcome: Annotated[str, Field(max_length=100)] | None
+    reason: Annotated[str, Field(max_length=500)] | None
 
 
 class ExportOut(Out):
@@ -98,7 +102,7 @@ async def export_parts(found: Export, view: View) -> AsyncIterator[bytes]:
     async for part in _list(found.signals(), lambda one: to_json(signals_out(one))):
         yield part
     yield b'],"log":['
-    async for part in _list(found.log(), lambda row: to_json(_entry(row))):
+    async for part in _list(found.log(), lambda one: to_json(_entry(one))):
         yield part
     yield b"]}"
 
@@ -150,7 +154,8 @@ def _episode(one: ExportedEpisode) -> dict[str, Any]:
     } | {name: getattr(row, name) for name in names}
 
 
-def _entry(row: AnyRow) -> dict[str, Any]:
+def _entry(one: ExportedEntry) -> dict[str, Any]:
+    row = one.row
     return {
         "id": row.event_id,
         "kind": row.kind,
@@ -158,4 +163,5 @@ def _entry(row: AnyRow) -> dict[str, Any]:
         "application": row.application,
         "operation": row.subject.get("operation"),
         "outcome": row.subject.get("outcome"),
+        "reason": one.reason,
     }

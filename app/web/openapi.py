@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from app.web.header_parameters import add_headers
 from app.web.problems import ProblemOut
 from app.web.wire import In, Out
 
@@ -257,9 +258,11 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             _with_nulls(schemas, kind)
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        operations = [(path, one) for path, methods in document["paths"].items() for one in methods.values()]
-        for _, operation in operations:
+        paths = document["paths"].items()
+        operations = [(path, one) for path, methods in paths for one in methods.values()]
+        for method, operation in (one for _, methods in paths for one in methods.items()):
             _complete(operation)
+            add_headers(operation, method=method)
         _link(operations)
         _sharpen(document)
         for name, sent in schemas.items():

@@ -66,7 +66,13 @@ _KINDS = (
         403,
         "The person for whom you ask is not named",
         "Send `Acting-User` with your own id of that person. Safety checks need it always, reading about clients where "
-        "the organisation wants to know who reads.",
+        "the organisation wants to know who reads, and break-glass always.",
+    ),
+    ProblemKind(
+        "access_reason_required",
+        403,
+        "The reason for break-glass is not given",
+        "Send `Access-Reason`: why this person has to read about this client now, in 1 to 500 characters.",
     ),
     ProblemKind(
         "rater_not_allowed",

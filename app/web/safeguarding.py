@@ -18,6 +18,7 @@ from app.safeguarding.read import checks
 from app.safeguarding.receive import Received, receive
 from app.web.audited import telling
 from app.web.auth import SafeguardingReader, SubmissionsWriter
+from app.web.header_parameters import ACTING_USER
 from app.web.instruments import LANGUAGE
 from app.web.keys import IdempotencyKey, checked_key
 from app.web.language import preferred_language
@@ -46,12 +47,10 @@ router = APIRouter(prefix="/v1/safeguarding", tags=["safeguarding"], route_class
 #: Read with the credentials, before anything else; whoever is named must be a recipient.
 PERSON: dict[str, Any] = {
     "parameters": [
-        {
-            "name": "Acting-User",
-            "in": "header",
+        ACTING_USER
+        | {
             "required": True,
             "description": "The recipient for whom the application asks: your own id of the person, never a name.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[!-~]([ -~]*[!-~])?$"},
             "example": "officer-1",
         }
     ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, select, update
 
+from app.audit.log import Access, log
 from app.storage.runtime import Runtime
-from app.storage.tables import acknowledgements, events
+from app.storage.tables import acknowledgements, clients, events
 from tests.cli.conftest import Shell, plain
 from tests.faults.tampering import unguarded
 
@@ -91,6 +93,55 @@ def test_a_log_is_taken_out_line_by_line(shell: Shell, org: str) -> None:
     assert (last["sequence"], last["subject"]["acting"]) == (4, "auditor-1")
 
 
+def test_broken_glass_is_listed_with_its_reason(shell: Shell, org: str) -> None:
+    """Who, about whom and why, since a day; who looks says who they are, and stands in the log."""
+    app = shell.data("apps", "create", "ehr", "--org", org, "--scope", "scores:read", "--scope", "clients:break_glass")
+    client_id = UUID(int=7)
+
+    async def plant(runtime: Runtime) -> None:
+        client = {
+            "organisation_id": UUID(org),
+            "client_id": client_id,
+            "reference_key": "-",
+            "reference": bytes(32),
+            "created_at": runtime.now(),
+        }
+        await runtime.database.write(lambda c: c.execute(clients.insert(), [client]).close(), organisation=UUID(org))
+        access = Access(
+            kind="access.break_glass",
+            application_id=UUID(app["application_id"]),
+            operation="get_progress",
+            outcome="told",
+            client_ids=(client_id,),
+            acting="person-4711",
+            reason="On call for th-7.",
+        )
+        await log(runtime, access, organisation=UUID(org))
+
+    shell.ask(plant)
+    listing = ("audit", "break-glass", "--org", org, "--acting", "auditor-1")
+    (one,) = shell.data(*listing)
+    at = one.pop("recorded_at")
+    assert one == {
+        "application_id": app["application_id"],
+        "acting": "person-4711",
+        "client_id": str(client_id),
+        "operation": "get_progress",
+        "outcome": "told",
+        "reason": "On call for th-7.",
+    }
+    assert at.endswith("Z")
+    assert shell.data(*listing, "--since", at[:10]) == [one | {"recorded_at": at}]
+    assert shell.data(*listing, "--since", "2999-01-01") == []
+    assert "On call for th-7." in plain(shell.run(*listing).out)
+    assert shell.run("audit", "break-glass", "--org", org).code == 2
+    assert "--acting is empty" in shell.refused("audit", "break-glass", "--org", org, "--acting", "")
+    lines = [json.loads(line) for line in shell.run("audit", "export", "--org", org).out.splitlines()]
+    looks = [line["subject"]["operation"] for line in lines if line["kind"] == "audit.exported"]
+    assert looks == ["audit_break_glass"] * 4 + ["audit_export"]
+    assert "On call" not in str(lines)
+
+
 def test_migrate_seals_persons_who_are_plain(shell: Shell, org: str) -> None:
     """An acknowledgement of an older release has its person in the clear until the next `alliance migrate`."""
 
@@ -105,8 +156,6 @@ def test_migrate_seals_persons_who_are_plain(shell: Shell, org: str) -> None:
             "acknowledged_at": runtime.now(),
             "key": bytes(32),
         }
-        from uuid import UUID
-
         await runtime.database.write(
             lambda c: c.execute(acknowledgements.insert().values(**row | {"organisation_id": UUID(org)})),
             organisation=UUID(org),

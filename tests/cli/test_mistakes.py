@@ -22,6 +22,7 @@ NOBODY = str(UUID(int=0x019E00000000700080000000000000AB))
         ("audit", "seal"),
         ("audit", "head"),
         ("audit", "export"),
+        ("audit", "break-glass", "--acting", "auditor-1"),
         ("keys", "check"),
         ("keys", "rotate"),
         ("people", "holds"),

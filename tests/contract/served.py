@@ -41,7 +41,7 @@ def served(database_url: str, folder: Path) -> Iterator[Served]:
     said("migrate")
     admit(database_url)
     organisation = said("orgs", "create", "Clinic")["organisation_id"]
-    scopes = [word for scope in SYSTEM_SCOPES for word in ("--scope", scope)]
+    scopes = [word for scope in (*SYSTEM_SCOPES, "clients:break_glass") for word in ("--scope", scope)]
     key = said("apps", "create", "ehr", "--org", organisation, *scopes)["api_key"]
     texts = folder / "safety.yaml"
     texts.write_text(json.dumps(TEXTS))  # all JSON is YAML
