@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from app.episodes.identify import find_client
 from app.errors import Misconfigured, NotFound
 from app.people.store import insert_hold, lift_holds, list_holds, lock_client
-from app.storage.events import Event, Kind, append_events, sealed_in_subject
+from app.storage.events import Event, Kind, append_events, sealed_for_client
 from app.storage.runtime import Runtime
 from app.storage.sealed import Place
 
@@ -129,6 +129,7 @@ def _log(
 ) -> None:
     event_id = runtime.new_id()
     vault = runtime.vault.of(connection, organisation=organisation)
-    subject = {"client_id": str(client_id)} | sealed_in_subject(vault, event_id, reason=reason)
+    # Free text about a client: it is destroyed with their key. An older entry has it sealed with the organisation's.
+    subject = {"client_id": str(client_id)} | sealed_for_client(vault, event_id, client_id, hold_reason=reason)
     event = Event(event_id=event_id, kind=kind, application_id=None, subject=subject, recorded_at=at)
     append_events(connection, [event], organisation=organisation)

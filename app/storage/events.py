@@ -71,7 +71,7 @@ Kind = Literal[
 #: What of a subject is sealed with the organisation's key, written in base64.
 SEALED: Final = frozenset({"acting", "reason"})
 #: What of a subject is sealed with the key of the one client whom it is about: an erasure makes it unreadable.
-SEALED_FOR_CLIENT: Final = frozenset({"access_reason"})
+SEALED_FOR_CLIENT: Final = frozenset({"access_reason", "hold_reason"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

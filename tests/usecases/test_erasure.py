@@ -16,14 +16,16 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from sqlalchemy import Connection, insert, select, update
 
+from app.audit.export import export
 from app.errors import NotFound
 from app.people import erasure, store
+from app.people.holds import ClientRef, release
 from app.storage.people_tables import erasures, legal_holds
 from app.storage.tables import events, metadata
 from tests.api.refusals import nothing_stored, refused
 from tests.harness import Clinic, Service, form
 from tests.usecases.counting import check_statistics
-from tests.usecases.erasing import AT, erased, ids_of, replayed, rows_about, tables_about_clients, told_everything
+from tests.usecases.erasing import AT, erased, held, ids_of, replayed, rows_about, tables_about_clients, told_everything
 
 #: The rows of `told_everything`, counted by hand: seven forms, of which one corrects another.
 ERASED = {
@@ -114,6 +116,23 @@ def test_a_legal_hold_keeps_everything(clinic: Clinic) -> None:
     lift = update(legal_holds).where(legal_holds.c.organisation_id == clinic.organisation).values(lifted_at=AT)
     clinic.service.in_service(lambda c: c.execute(lift).close(), organisation=clinic.organisation)
     assert erased(clinic, client_id).status_code == 200
+
+
+def test_why_somebody_was_held_goes_with_them(clinic: Clinic) -> None:
+    """The reason is free text about the client: the log keeps that there was a hold, and nobody opens why any more."""
+    made, organisation = clinic.recorded(form()), clinic.organisation
+    held(clinic, reason="claim of CANARY")
+    lift = partial(release, organisation=organisation, client=ClientRef(system=None, value="mrn-1042"), reason="CANARY")
+    clinic.service.portal.call(partial(lift, clinic.service.runtime))
+
+    async def reasons() -> list[Any]:
+        entries = export(clinic.service.runtime, organisation=organisation, open_acting=True, acting="auditor-1")
+        found = [one async for one in entries]
+        return [one["subject"]["hold_reason"] for one in found if one["kind"].startswith("legal_hold.")]
+
+    assert clinic.service.portal.call(reasons) == ["claim of CANARY", "CANARY"]
+    assert erased(clinic, made["client_id"]).status_code == 200
+    assert clinic.service.portal.call(reasons) == [None, None]
 
 
 def test_the_tombstone_has_no_name_and_the_log_has_ids_only(clinic: Clinic) -> None:
