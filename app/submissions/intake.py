@@ -156,7 +156,7 @@ class Intake:
     def _reserve(self, form: Prepared, submission_id: UUID) -> None:
         """Keep the sender's own id of a form for one form of this attempt."""
         if form.source is not None:
-            first = self._sources.setdefault(form.source.digest, submission_id)
+            first = self._sources.setdefault(form.source.own.digest, submission_id)
             if first != submission_id:
                 raise SourceConflict(submission_id=str(first), told=form.caller.is_unbound)
 

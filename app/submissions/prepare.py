@@ -24,9 +24,9 @@ from app.errors import (
 from app.instruments.model import Answer, Instrument, ItemId, check_answers
 from app.scoring.many import score_forms
 from app.scoring.score import AnyScore, score
-from app.storage.keyring import Keyed
 from app.storage.runtime import Runtime
 from app.submissions.form import Form, canonical_content, canonical_request
+from app.submissions.sources import Sources, sources_of
 
 #: How far a sender's clock may run ahead of ours.
 AHEAD = timedelta(hours=24)
@@ -73,7 +73,7 @@ class Prepared:
     key: bytes
     fingerprint: bytes
     content: bytes
-    source: Keyed | None
+    source: Sources | None
     course_form: CourseForm  # what the course of the episode needs of it
 
     @property
@@ -129,6 +129,7 @@ def _score_all(checked: dict[int, Checked]) -> dict[int, tuple[AnyScore, ...]]:
 def _digest(runtime: Runtime, caller: Caller, checked: Checked, scores: tuple[AnyScore, ...]) -> Prepared:
     entry, form = checked.entry, checked.entry.form
     organisation, keys = caller.organisation, runtime.keys
+    sitting = _sitting(runtime, caller, form)
     request = canonical_request(form, corrects=str(entry.corrects) if entry.corrects else None)
     content = canonical_content(form, version=checked.instrument.version)
     course_form = _course_form(
@@ -144,13 +145,11 @@ def _digest(runtime: Runtime, caller: Caller, checked: Checked, scores: tuple[An
         instrument=checked.instrument,
         answers=checked.answers,
         scores=course_form.scores,
-        sitting=_sitting(runtime, caller, form),
+        sitting=sitting,
         key=key_digest(runtime, caller, entry.key, route=entry.route),
         fingerprint=keys.content("request", request, organisation=organisation),
         content=course_form.content,
-        source=None
-        if form.source is None
-        else keys.reference("source", form.source.system, form.source.id, organisation=organisation),
+        source=None if form.source is None else sources_of(keys, caller, form.source, sitting),
         course_form=course_form,
     )
 

@@ -18,13 +18,12 @@ from app.errors import (
     InstrumentNotEnabled,
     InvalidSubmission,
     KeyReused,
-    NotCurrent,
     NotFound,
-    SourceConflict,
 )
 from app.submissions import store
 from app.submissions.find import Found, Wanted, find
 from app.submissions.prepare import Prepared
+from app.submissions.sources import by_source
 from app.submissions.stored import StoredSubmission, sees
 
 
@@ -67,7 +66,7 @@ def sort_out(connection: Connection, forms: Mapping[int, Prepared], *, organisat
     _by_keys(told)
     _by_bounds(told)
     _by_erasures(connection, told, organisation=organisation)
-    _by_sources(connection, told, organisation=organisation)
+    _by_sources(connection, told)
     _by_ids(connection, told, organisation=organisation)
     _by_instruments(connection, told, organisation=organisation)
     _by_comments(connection, told, organisation=organisation)
@@ -80,7 +79,7 @@ def _wanted(forms: Mapping[int, Prepared]) -> Wanted:
         applications={form.caller.application for form in all_of},
         routes={form.entry.route for form in all_of},
         keys=[form.key for form in all_of],
-        sources=[form.source for form in all_of if form.source is not None],
+        sources=[one for form in all_of if form.source is not None for one in form.source.all],
         clients=[form.sitting.client for form in all_of],
         therapists=[form.sitting.therapist for form in all_of],
     )
@@ -127,39 +126,24 @@ def _by_bounds(told: Sorted) -> None:
     told.settle()
 
 
-def _by_sources(connection: Connection, told: Sorted, *, organisation: UUID) -> None:
-    """Look at forms whose sender's own id is known; a correction may come under the id of what it corrects.
-
-    The same form again is there already, but only while it counts: one that was corrected or withdrawn since must not
-    look as if it did.
-    """
+def _by_sources(connection: Connection, told: Sorted) -> None:
+    """Look at forms whose sender's own id is known."""
     for index, form in told.fresh.items():
-        bound = told.found.sources.get(form.source.digest) if form.source is not None else None
-        if bound is None:
+        if form.source is None:
             continue
-        chain = _chain(connection, bound, organisation=organisation)
-        if form.entry.corrects in chain:
-            continue
-        last = list(chain)[-1]
-        _, withdrawal = store.read_fate(connection, last, organisation=organisation)
-        if form.entry.corrects is not None or form.content not in chain.values():
-            told.errors[index] = SourceConflict(submission_id=str(last), told=form.caller.is_unbound)
-        elif withdrawal is not None or chain[last] != form.content:
-            is_told = withdrawal is None and form.caller.is_unbound
-            told.errors[index] = NotCurrent(submission_id=str(last) if is_told else None)
-        else:
-            told.there(index, last)
+        decided = by_source(
+            connection,
+            form.caller,
+            form.source,
+            told.found.sources,
+            content=form.content,
+            corrects=form.entry.corrects,
+        )
+        if isinstance(decided, AllianceError):
+            told.errors[index] = decided
+        elif decided is not None:
+            told.there(index, decided)
     told.settle()
-
-
-def _chain(connection: Connection, submission_id: UUID, *, organisation: UUID) -> dict[UUID, bytes]:
-    """Follow a form to its corrections, the last one last; each with the digest of its content."""
-    chain: dict[UUID, bytes] = {}
-    following: UUID | None = submission_id
-    while following is not None:
-        chain[following] = store.read_content(connection, following, organisation=organisation)
-        following, _ = store.read_fate(connection, following, organisation=organisation)
-    return chain
 
 
 def _by_ids(connection: Connection, told: Sorted, *, organisation: UUID) -> None:

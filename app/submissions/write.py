@@ -281,11 +281,11 @@ def _add_keys(rows: Rows, made: Made) -> None:
                 "bound_at": made.now,
             }
         )
-        if form.source is not None and form.source.digest not in known:
+        if form.source is not None and form.source.own.digest not in known:
             row = {
                 "organisation_id": made.organisation,
-                "source_key": form.source.key_id,
-                "source": form.source.digest,
+                "source_key": form.source.own.key_id,
+                "source": form.source.own.digest,
                 "submission_id": submission_id,
             }
             if row not in rows.setdefault(sources, []):

@@ -57,7 +57,7 @@ def test_an_episode_that_must_not_open_again_is_told_to_its_correction_only(clin
     answers, writes = together(clinic, calls)
     assert [answer.status_code for answer in answers] == [201] * 4 + [409] + [201] * 5
     assert problem(answers[4])["code"] == "later_episode_open"
-    assert writes == 2  # with the correction, and without it
+    assert writes == 3  # with the correction, without it, and the entry of the refusal
     assert clinic.read_back(ended["id"])["status"] == "current"
     assert clinic.count("submissions") == 12  # one was under way
     assert whole(clinic) == []
@@ -78,8 +78,8 @@ def test_a_form_that_gave_way_to_a_refused_one_is_stored_after_all(clinic: Clini
 SOURCE = {"system": "https://forms.example", "id": "qr-1"}
 
 
-def test_a_source_of_another_callers_form_is_told_without_its_id(clinic: Clinic) -> None:
-    """A key bound to one client hears that the source is taken, in the same transaction; an unbound one hears whose."""
+def test_a_source_of_another_callers_form_is_told_to_systems_only(clinic: Clinic) -> None:
+    """A key bound to one client has a space of its own, in the same transaction; an unbound one hears whose it is."""
     first, own, last = by_digest(clinic, "mrn-1", "mrn-2", "mrn-3")
     clinic.recorded(form(client_ref=own))
     phone = clinic.bound("client", own)
@@ -91,33 +91,28 @@ def test_a_source_of_another_callers_form_is_told_without_its_id(clinic: Clinic)
             partial(clinic.post, form(client_ref=first, source=SOURCE)),
         ],
     )
-    assert [answer.status_code for answer in answers] == [409, 409, 201]
-    assert writes == 2
-    to_system, to_phone = problem(answers[0]), problem(answers[1])
-    assert (to_system["code"], to_phone["code"]) == ("source_conflict", "source_conflict")
-    assert to_system["submission_id"] == answers[2].json()["id"]
-    assert to_phone.get("submission_id") is None
+    assert [answer.status_code for answer in answers] == [409, 201, 201]
+    assert writes == 3  # with the refused one, without it, and the entry of the refusal
+    to_system = problem(answers[0])
+    assert (to_system["code"], to_system["submission_id"]) == ("source_conflict", answers[2].json()["id"])
     assert answers[2].json()["id"] not in answers[1].text + str(answers[1].headers)
-    assert (clinic.count("sources"), clinic.count("submissions")) == (1, 3)
+    assert (clinic.count("sources"), clinic.count("submissions")) == (2, 4)  # with the one under way
 
 
-def test_a_source_that_is_in_the_database_is_told_without_the_forms_id(clinic: Clinic) -> None:
-    """Alone or with others, to a client's key and to a therapist's; an unbound key is told the id."""
+def test_a_source_that_is_in_the_database_is_told_to_systems_only(clinic: Clinic) -> None:
+    """Alone or with others, a client's key and a therapist's are told of nobody else; an unbound key is told the id."""
     there = clinic.recorded(form(client_ref="mrn-2", therapist_ref="th-8", source=SOURCE))
     clinic.recorded(form())
-    sent = form(session_number=2, source=SOURCE)
     phones = [clinic.bound("client", "mrn-1042"), clinic.bound("therapist", "th-7"), clinic]
-    alone = [phone.post(sent) for phone in phones]
-    shared, _ = together(clinic, [partial(phone.post, sent) for phone in phones])
-    for answers in (alone, shared):
-        told = [problem(answer) for answer in answers]
-        assert [(one["status"], one["code"], one.get("submission_id")) for one in told] == [
-            (409, "source_conflict", None),
-            (409, "source_conflict", None),
-            (409, "source_conflict", there["id"]),
-        ]
+    sent = [form(session_number=number, source=SOURCE) for number in (2, 3, 4)]
+    alone = [phone.post(one) for phone, one in zip(phones, sent, strict=True)]
+    shared, _ = together(clinic, [partial(phone.post, one) for phone, one in zip(phones, sent, strict=True)])
+    for answers, status in ((alone, 201), (shared, 200)):
+        assert [answer.status_code for answer in answers] == [status, status, 409]
+        told = problem(answers[2])
+        assert (told["code"], told["submission_id"]) == ("source_conflict", there["id"])
         assert [there["id"] in answer.text + str(answer.headers) for answer in answers] == [False, False, True]
-    assert (clinic.count("sources"), clinic.count("submissions")) == (1, 3)
+    assert (clinic.count("sources"), clinic.count("submissions")) == (3, 5)  # with the one under way
 
 
 @contextmanager
