@@ -25,10 +25,12 @@ def configuration(url: str) -> Config:
 
 
 def upgrade(url: str, *, revision: str = "head") -> None:
-    """Run the migrations up to a revision; makes the folder of an SQLite file."""
+    """Run the migrations up to a revision; makes an SQLite file, which only its owner reads."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).resolve().parent.mkdir(parents=True, exist_ok=True)
+        file = Path(parsed.database).resolve()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # answers are in the clear; SQLite gives its log (-wal) the same mode
     config = configuration(url)
     config.attributes["is_upgrade"] = True
     command.upgrade(config, revision)

@@ -72,6 +72,20 @@ def test_a_secret_that_cant_be_read_is_named(shell: Shell, name: str) -> None:
         assert f"the secret {name} can't be read" in plain(shell.refused(*words))
 
 
+def test_a_new_database_is_read_by_its_owner_only(shell: Shell) -> None:
+    """Whatever the umask is: answers are in it. One that is there keeps the mode that it was given."""
+    file = shell.folder / "private" / "alliance.db"
+    settings = {"ALLIANCE_DATABASE_URL": f"sqlite:///{file}"}
+    assert shell.run("migrate", **settings).code == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE here (one int)")
+        assert file.with_name("alliance.db-wal").stat().st_mode & 0o777 == 0o600
+    file.chmod(0o640)
+    assert shell.run("migrate", **settings).code == 0
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
 def older(url: str, file: Path) -> None:
     """Make a database of before logs had links, with an organisation whose one event has its number."""
     upgrade(url, revision="20261124c")
