@@ -22,11 +22,19 @@ _ROLE = text(
         array_agg(relname ORDER BY relname) FILTER (WHERE NOT has_table_privilege(oid, 'SELECT')),
         (SELECT bool_or(has_database_privilege(oid, current_database(), 'TEMPORARY'))
             FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER')),
-        quote_ident(current_database())
+        quote_ident(current_database()),
+        (SELECT array_agg(format('%I on %I', polname, polrelid::regclass) ORDER BY polname, polrelid)
+            FROM pg_policy WHERE polpermissive AND polrelid = ANY (array_agg(pg_class.oid))
+            AND (0 = ANY (polroles) OR EXISTS (
+                SELECT FROM pg_roles WHERE oid = ANY (polroles) AND pg_has_role(session_user, oid, 'MEMBER')))
+            AND NOT (polname = 'bound_organisation' AND :bound = ALL (
+                ARRAY[pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)])))
     FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname IN :tables
     """
 ).bindparams(bindparam("tables", expanding=True))
+#: What each table's policy says, as PostgreSQL spells it. Of policies one that allows is enough: no other may be there.
+_BOUND: Final = "(organisation_id = (NULLIF(current_setting('alliance.organisation'::text, true), ''::text))::uuid)"
 #: Every login may make temporary tables unless its database says otherwise, and only who owns the database may say.
 _CLOSE_TO_TEMPORARY = text(
     """
@@ -46,14 +54,20 @@ _REMEDY: Final = "give the service a login of its own that is a member of allian
 
 
 def _wrong(connection: Connection) -> str:
-    tables = {"tables": sorted(metadata.tables)}
-    role, is_super, bypasses, owned, open_to_all, closed, temporary, database = connection.execute(_ROLE, tables).one()
+    asked = {"tables": sorted(metadata.tables), "bound": _BOUND}
+    found = connection.execute(_ROLE, asked).one()
+    role, is_super, bypasses, owned, open_to_all, closed, temporary, database, doors = found
     revoke = f"as the owner of the database, `REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {role}`"
     for wrong, says, remedy in (
         (is_super, "is a superuser", _REMEDY),
         (bypasses, "has BYPASSRLS", _REMEDY),
         (owned, f"owns {_some(owned)}", _REMEDY),
         (open_to_all, f"finds no forced row-level security on {_some(open_to_all)}", "run `alliance migrate`"),
+        (
+            doors,
+            f"is let through the wall by {_some(doors)}",
+            "drop that policy, or make it again as the migration did",
+        ),
         (closed, f"may not read {_some(closed)}", _REMEDY),
         (temporary, "may make temporary tables, which can stand in for ours", revoke),
     ):

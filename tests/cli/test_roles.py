@@ -123,6 +123,24 @@ def test_a_database_of_somebody_else_is_migrated_and_refused(bare: Shell, postgr
     assert "may make temporary tables" in " ".join(bare.refused("serve", ALLIANCE_DATABASE_URL=url).split())
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("CREATE POLICY door ON events USING (true)", "door on events"),
+        ("CREATE POLICY door ON norms FOR SELECT TO alliance_service USING (true)", "door on norms"),
+        ("ALTER POLICY bound_organisation ON norms USING (true)", "bound_organisation on norms"),
+        ("ALTER POLICY bound_organisation ON norms WITH CHECK (true)", "bound_organisation on norms"),
+    ],
+)
+def test_a_door_in_the_wall_stops_the_service(bare: Shell, postgres_url: str, change: str, told: str) -> None:
+    """One policy that allows more is enough to see every organisation, though each table still has its wall."""
+    url = make_postgres_database(postgres_url)
+    migrate(url)
+    looked_up(owners_url(url), lambda c: c.execute(text(change)).close())
+    refused = bare.refused("serve", ALLIANCE_DATABASE_URL=url)
+    assert f"is let through the wall by {told}" in " ".join(refused.split())
+
+
 def test_two_urls_are_enough_for_an_operator(bare: Shell, postgres_url: str) -> None:
     """Migrated as the owner, run as the service; all organisations are listed by the owner only."""
     url = make_postgres_database(postgres_url)
