@@ -159,7 +159,7 @@ async def _log(
         asked=(
             *_asked(request, skipped={"client_id"} if kind != "access.denied" else set()),
             *([] if named is None else [("named_submission_id", UUID(named))]),
-            *_bound(caller),
+            *_bound(caller, operation),
         ),
         acting=caller.acting,
         reason=told.reason if kind == "access.break_glass" else None,
@@ -178,8 +178,13 @@ def _asked(request: Request, *, skipped: set[str]) -> list[tuple[str, UUID]]:
     return [(name, asked) for name, asked in found if name not in skipped]
 
 
-def _bound(caller: Caller) -> list[tuple[str, UUID]]:
-    """Name the one person whom the credential opens: an application gives each of its people one of their own."""
+def _bound(caller: Caller, operation: str) -> list[tuple[str, UUID]]:
+    """Name the one person whom the credential opens: an application gives each of its people one of their own.
+
+    Not who tried to send a safety check: whose it is stands nowhere in the log.
+    """
+    if operation in TELL_THEMSELVES:
+        return []
     bound = {"bound_client_id": caller.client_id, "bound_therapist_id": caller.therapist_id}
     return [(name, person) for name, person in bound.items() if person is not None]
 

@@ -14,6 +14,7 @@ from app.audit import log
 from app.errors import KeyInProgress, StorageUnavailable
 from app.storage.tables import events
 from tests.api.operations import ABSENT, CHANGING, MAKING, SCOPE_OF, Ids, call
+from tests.api.safety import offering, post_check, safety_check
 from tests.harness import ANSWERS, Clinic, Service, form, problem
 from tests.usecases.erasing import held
 
@@ -227,6 +228,16 @@ def test_the_one_person_whom_a_credential_opens_is_in_the_entry(clinic: Clinic) 
         assert who.get(path).status_code == 200
     found = [{name: one[name] for name in opens if name in one} for one in accesses(clinic)[before:]]
     assert found == [{"bound_client_id": ids.client_id}, {"bound_therapist_id": therapist_id}, {}]
+
+
+def test_who_tried_to_send_a_safety_check_is_not_in_the_entry(clinic: Clinic) -> None:
+    """A refused one is written down, as that of any client."""
+    offering(clinic)
+    phone = clinic.bound("client", "mrn-1042")
+    assert post_check(phone, safety_check(client_ref="somebody else")).status_code == 404
+    assert accesses(clinic) == [
+        {"kind": "access.denied", "by": clinic.application, "operation": "post_safety_check", "outcome": "not_found"}
+    ]
 
 
 def test_nobody_says_to_be_somebody_else_by_a_clients_own_key(clinic: Clinic) -> None:
