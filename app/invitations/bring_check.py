@@ -20,7 +20,7 @@ _ROUTE: Final[Route] = "invitations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredCheck:
-    """What the client sends: who it is about, and whose therapist must not read it, stands in the invitation."""
+    """What the client sends: who it is about, and which therapist must not read it, the invitation says."""
 
     answers: SafetyAnswers
     completed_at: datetime
@@ -42,5 +42,4 @@ async def bring_check(runtime: Runtime, caller: Caller, sent: AnsweredCheck, *, 
         key=runtime.keys.content("request", content, organisation=caller.organisation).hex(),
         choose=choose,
         route=_ROUTE,
-        therapist_id=found.therapist_id,
     )

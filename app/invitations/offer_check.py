@@ -19,7 +19,7 @@ async def offer_check(runtime: Runtime, caller: Caller, *, choose: Choose) -> Of
     found = await invited_to_check(runtime, caller)
     if runtime.now() > found.expires_at:
         raise InvitationOver
-    return await offer(runtime, caller, choose=choose, therapist_id=found.therapist_id)
+    return await offer(runtime, caller, choose=choose)
 
 
 async def offers_check(runtime: Runtime, caller: Caller, invitation: Invitation) -> bool:

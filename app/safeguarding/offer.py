@@ -32,20 +32,15 @@ class Offered:
     before: Before
 
 
-async def offer(runtime: Runtime, caller: Caller, *, choose: Choose, therapist_id: UUID | None = None) -> Offered:
-    """Return the form for a client to fill in; it is not offered where nobody would read it.
-
-    `therapist_id` is of the therapist whom an invitation names, of whom there may be no form yet.
-    """
+async def offer(runtime: Runtime, caller: Caller, *, choose: Choose) -> Offered:
+    """Return the form for a client to fill in; it is not offered where nobody would read it."""
     check_may_post(caller)
     organisation = caller.organisation
 
     def work(connection: Connection) -> Offered:
         row, recipients = ready(connection, organisation=organisation)
         if caller.client_id is not None:
-            kept_from = therapist_digests(
-                connection, runtime, [caller.client_id], organisation=organisation, therapist_id=therapist_id
-            )
+            kept_from = therapist_digests(connection, runtime, [caller.client_id], organisation=organisation)
             if first_turn(recipients, kept_from=kept_from) == EVERYBODY:
                 raise SafeguardingNotConfigured
         return offered(texts_of(row), choose)

@@ -49,10 +49,6 @@ _THERAPISTS = select(therapists).where(
     therapists.c.organisation_id == bindparam("organisation"),
     therapists.c.therapist_id.in_(union(_BY_FORMS, _BY_INVITATIONS)),
 )
-#: One whom an invitation names, who may not have had a form yet.
-_THERAPIST = select(therapists).where(
-    therapists.c.organisation_id == bindparam("organisation"), therapists.c.therapist_id == bindparam("therapist_id")
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,31 +99,17 @@ def ids_of(connection: Connection, client_id: UUID, *, organisation: UUID) -> tu
 
 
 def therapist_digests(
-    connection: Connection,
-    runtime: Runtime,
-    client_ids: Iterable[UUID],
-    *,
-    organisation: UUID,
-    therapist_id: UUID | None = None,
+    connection: Connection, runtime: Runtime, client_ids: Iterable[UUID], *, organisation: UUID
 ) -> frozenset[str]:
-    """Digest every therapist of a client, and one more who is named by id, as a recipient would be."""
-    rows: list[AnyRow] = []
-    for client_id in client_ids:
-        rows += connection.execute(_THERAPISTS, {"organisation": organisation, "client_id": client_id})
-    if therapist_id is not None:
-        rows += connection.execute(_THERAPIST, {"organisation": organisation, "therapist_id": therapist_id})
-    return _digests(connection, runtime, rows, organisation=organisation)
-
-
-def _digests(connection: Connection, runtime: Runtime, rows: Iterable[AnyRow], *, organisation: UUID) -> frozenset[str]:
-    """Digest therapists as recipients would be, whatever the system of the reference."""
+    """Digest every therapist of a client as a recipient would be, whatever the system of the reference."""
     vault = runtime.vault.of(connection, organisation=organisation)
     found: set[str] = set()
-    for row in rows:
-        found.add(row.reference.hex())
-        if row.sealed_reference is not None:
-            _, value = vault.open_therapist(row.therapist_id, row.sealed_reference)
-            found.add(person_digest(runtime, value, organisation=organisation).digest.hex())
+    for client_id in client_ids:
+        for row in connection.execute(_THERAPISTS, {"organisation": organisation, "client_id": client_id}):
+            found.add(row.reference.hex())
+            if row.sealed_reference is not None:
+                _, value = vault.open_therapist(row.therapist_id, row.sealed_reference)
+                found.add(person_digest(runtime, value, organisation=organisation).digest.hex())
     return frozenset(found)
 
 

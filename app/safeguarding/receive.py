@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
-from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -55,12 +54,8 @@ async def receive(
     key: str,
     choose: Choose,
     route: Route = "safeguarding",
-    therapist_id: UUID | None = None,
 ) -> Received:
-    """Keep a check, once for each key; where nobody would read it, it is refused.
-
-    `therapist_id` is of the therapist whom an invitation names, and from whom it is kept.
-    """
+    """Keep a check, once for each key; where nobody would read it, it is refused."""
     check_may_post(caller)
     if sent.completed_at > runtime.now() + AHEAD:
         raise InvalidSubmission(Fault(pointer="/completed_at", code="in_the_future"))
@@ -70,9 +65,7 @@ async def receive(
     digest = runtime.keys.content("key", bound, organisation=caller.organisation)
 
     def work(connection: Connection) -> Received:
-        attempt = _Attempt(
-            connection=connection, runtime=runtime, caller=caller, sent=sent, choose=choose, therapist_id=therapist_id
-        )
+        attempt = _Attempt(connection=connection, runtime=runtime, caller=caller, sent=sent, choose=choose)
         return attempt.run(digest)
 
     async with runtime.flights.hold([digest]):
@@ -88,7 +81,6 @@ class _Attempt:
     caller: Caller
     sent: SafetyCheck
     choose: Choose
-    therapist_id: UUID | None
 
     def run(self, key: bytes) -> Received:
         organisation = self.caller.organisation
@@ -139,13 +131,7 @@ class _Attempt:
     def _kept_from(self, person: Person) -> frozenset[str]:
         """Digest the therapists of the client as they are known now: an erasure takes the episodes away."""
         organisation, named = self.caller.organisation, self.sent.therapist_ref
-        found = therapist_digests(
-            self.connection,
-            self.runtime,
-            [person.client_id],
-            organisation=organisation,
-            therapist_id=self.therapist_id,
-        )
+        found = therapist_digests(self.connection, self.runtime, [person.client_id], organisation=organisation)
         if named is not None:
             found |= {person_digest(self.runtime, named.value, organisation=organisation).digest.hex()}
         return found
