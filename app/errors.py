@@ -7,7 +7,7 @@ AllianceError
 │   ├── SessionAlreadyRated, NotCurrent, LaterEpisodeOpen, EpisodeTherapistMismatch
 │   ├── InvitationUsed, InvitationNotOpen
 │   ├── InstrumentNotEnabled, InstrumentKeyNotAvailable
-│   └── SafeguardingNotConfigured, SafetyCheckClosed, LegalHold
+│   └── SafeguardingNotConfigured, SafetyCheckClosed, SafetyCheckUnreadable, LegalHold
 ├── AlreadyExists            the id that the sender made is bound to other content
 ├── PreconditionFailed       what is to be changed is not as the sender knows it
 ├── InvalidParameter         a parameter that only the use case can judge
@@ -202,6 +202,12 @@ class SafetyCheckClosed(Conflict):
     """The safety check was closed before, by somebody else or with another reason."""
 
     code = "safety_check_closed"
+
+
+class SafetyCheckUnreadable(Conflict):
+    """The safety check is there and does not open: it was damaged where it is stored."""
+
+    code = "safety_check_unreadable"
 
 
 class LegalHold(Conflict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -28,13 +28,13 @@ async def acknowledge(runtime: Runtime, caller: Caller, *, check_id: UUID) -> Ac
 
     def work(connection: Connection) -> Acknowledged:
         reader = Reader.of(connection, runtime, caller)
-        row, _ = reader.check(check_id)
-        if row.state != "open":
-            return Acknowledged(standing=reader.standing(row), changed=False)
+        seen = reader.check(check_id)
+        if seen.row.state != "open":
+            return Acknowledged(standing=reader.standing(seen), changed=False)
         values = {"state": "acknowledged", "escalates_at": None}
         change_check(connection, check_id, values, organisation=caller.organisation)
         keep_step(reader, check_id, "acknowledged", application=caller.application)
-        now = find_check(connection, check_id, organisation=caller.organisation) or row
-        return Acknowledged(standing=reader.standing(now), changed=True)
+        now = find_check(connection, check_id, organisation=caller.organisation) or seen.row
+        return Acknowledged(standing=reader.standing(replace(seen, row=now)), changed=True)
 
     return await runtime.database.write(work, organisation=caller.organisation)

@@ -65,10 +65,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How far a check is: nothing of what was said."""
+    """How far a check is: nothing of what was said. One that is not `readable` was damaged, and does not open."""
 
     check_id: UUID
     state: State
+    readable: bool
     received_at: datetime
     turn: Turn | None
     escalates_at: datetime | None

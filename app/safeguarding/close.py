@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -29,15 +29,15 @@ async def close(runtime: Runtime, caller: Caller, *, check_id: UUID, reason: str
 
     def work(connection: Connection) -> Closed:
         reader = Reader.of(connection, runtime, caller)
-        row, _ = reader.check(check_id)
-        if row.state == "closed":
+        seen = reader.check(check_id)
+        if seen.row.state == "closed":
             before = [(step.acting, step.reason) for step in steps_of(reader, check_id) if step.kind == "closed"]
             if (reader.acting, reason) not in before:
                 raise SafetyCheckClosed
-            return Closed(standing=reader.standing(row), changed=False)
+            return Closed(standing=reader.standing(seen), changed=False)
         change_check(connection, check_id, {"state": "closed", "escalates_at": None}, organisation=caller.organisation)
         keep_step(reader, check_id, "closed", application=caller.application, reason=reason)
-        now = find_check(connection, check_id, organisation=caller.organisation) or row
-        return Closed(standing=reader.standing(now), changed=True)
+        now = find_check(connection, check_id, organisation=caller.organisation) or seen.row
+        return Closed(standing=reader.standing(replace(seen, row=now)), changed=True)
 
     return await runtime.database.write(work, organisation=caller.organisation)

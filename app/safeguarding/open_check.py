@@ -9,9 +9,11 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
+from app.errors import SafetyCheckUnreadable
 from app.safeguarding.check import Content, Standing, Step
 from app.safeguarding.readers import Reader
 from app.safeguarding.steps import keep_step, steps_of
+from app.seeing.logs import log
 from app.storage.runtime import Runtime
 
 
@@ -26,17 +28,23 @@ class OpenedCheck:
 
 
 async def open_check(runtime: Runtime, caller: Caller, *, check_id: UUID) -> OpenedCheck:
-    """Return what was said, once it is written down who reads it."""
+    """Return what was said, once it is written down who reads it; of what does not open the log has a line."""
 
     def work(connection: Connection) -> OpenedCheck:
         reader = Reader.of(connection, runtime, caller)
-        row, content = reader.check(check_id)
+        seen = reader.check(check_id)
+        if seen.content is None:
+            raise SafetyCheckUnreadable
         keep_step(reader, check_id, "opened", application=caller.application)
         return OpenedCheck(
-            standing=reader.standing(row),
-            completed_at=row.completed_at,
-            content=content,
+            standing=reader.standing(seen),
+            completed_at=seen.row.completed_at,
+            content=seen.content,
             steps=steps_of(reader, check_id),
         )
 
-    return await runtime.database.write(work, organisation=caller.organisation)
+    try:
+        return await runtime.database.write(work, organisation=caller.organisation)
+    except SafetyCheckUnreadable:
+        log.error("safety_check_unreadable", organisation_id=caller.organisation)
+        raise

@@ -49,6 +49,7 @@ _THERAPISTS = select(therapists).where(
     therapists.c.organisation_id == bindparam("organisation"),
     therapists.c.therapist_id.in_(union(_BY_FORMS, _BY_INVITATIONS)),
 )
+_EVERYBODYS_THERAPISTS = select(therapists).where(therapists.c.organisation_id == bindparam("organisation"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,15 +102,28 @@ def ids_of(connection: Connection, client_id: UUID, *, organisation: UUID) -> tu
 def therapist_digests(
     connection: Connection, runtime: Runtime, client_ids: Iterable[UUID], *, organisation: UUID
 ) -> frozenset[str]:
-    """Digest every therapist of a client as a recipient would be, whatever the system of the reference."""
+    """Digest every therapist of a client."""
+    rows: list[AnyRow] = []
+    for client_id in client_ids:
+        rows += connection.execute(_THERAPISTS, {"organisation": organisation, "client_id": client_id})
+    return _digests(connection, runtime, rows, organisation=organisation)
+
+
+def everybodys_therapists(connection: Connection, runtime: Runtime, *, organisation: UUID) -> frozenset[str]:
+    """Digest everybody whom a form or an invitation has named as a therapist."""
+    rows = connection.execute(_EVERYBODYS_THERAPISTS, {"organisation": organisation})
+    return _digests(connection, runtime, rows, organisation=organisation)
+
+
+def _digests(connection: Connection, runtime: Runtime, rows: Iterable[AnyRow], *, organisation: UUID) -> frozenset[str]:
+    """Digest therapists as recipients would be, whatever the system of the reference."""
     vault = runtime.vault.of(connection, organisation=organisation)
     found: set[str] = set()
-    for client_id in client_ids:
-        for row in connection.execute(_THERAPISTS, {"organisation": organisation, "client_id": client_id}):
-            found.add(row.reference.hex())
-            if row.sealed_reference is not None:
-                _, value = vault.open_therapist(row.therapist_id, row.sealed_reference)
-                found.add(person_digest(runtime, value, organisation=organisation).digest.hex())
+    for row in rows:
+        found.add(row.reference.hex())
+        if row.sealed_reference is not None:
+            _, value = vault.open_therapist(row.therapist_id, row.sealed_reference)
+            found.add(person_digest(runtime, value, organisation=organisation).digest.hex())
     return frozenset(found)
 
 

@@ -43,12 +43,12 @@ async def checks(runtime: Runtime, caller: Caller, *, state: State | None, limit
     def work(connection: Connection) -> Checks:
         reader = Reader.of(connection, runtime, caller)
         found = _all(connection, state, before, behind, organisation=organisation)
-        rows = list(islice((row for row in found if reader.content(row) is not None), limit + 1))
+        rows = list(islice((seen for row in found if (seen := reader.look(row)) is not None), limit + 1))
         following = None
         if len(rows) > limit:
-            place = (rows[limit - 1].received_at, rows[limit - 1].check_id)
+            place = (rows[limit - 1].row.received_at, rows[limit - 1].row.check_id)
             following = make_cursor(runtime.keys, place, question=question, organisation=organisation)
-        return Checks(items=tuple(reader.standing(row) for row in rows[:limit]), next_cursor=following)
+        return Checks(items=tuple(reader.standing(seen) for seen in rows[:limit]), next_cursor=following)
 
     return await runtime.database.read(work, organisation=organisation)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
 
+from app.errors import SealBroken
 from app.safeguarding.check import content_text, place_of
 from app.safeguarding.log import log_step
 from app.safeguarding.people import ids_of, stranger, therapist_digests
@@ -74,12 +75,18 @@ def kept_for(connection: Connection, client_id: UUID, *, organisation: UUID) -> 
 
 
 def keep_apart(connection: Connection, runtime: Runtime, client_id: UUID, *, organisation: UUID) -> None:
-    """Write down in a client's checks from whom they are kept, before an erasure takes the episodes away."""
+    """Write down in a client's checks from whom they are kept, before an erasure takes the episodes away.
+
+    One that does not open stays as it is, and stops no erasure. No line tells of it: it would tell whose it is.
+    """
     ids = ids_of(connection, client_id, organisation=organisation)
     therapists = therapist_digests(connection, runtime, [client_id], organisation=organisation)
     vault = runtime.vault.of(connection, organisation=organisation)
     for row in checks_of(connection, ids, organisation=organisation):
-        content = opened(connection, runtime, row, organisation=organisation)
+        try:
+            content = opened(connection, runtime, row, organisation=organisation)
+        except SealBroken:
+            continue
         changed = replace(content, named_since=content.named_since | (therapists - content.kept_from))
         sealed = vault.seal_safeguarding(content_text(changed), place_of(row.check_id))
         change_check(connection, row.check_id, {"sealed": sealed}, organisation=organisation)

@@ -65,6 +65,7 @@ _TELLING: Final = frozenset(
         "not_current",
         "precondition_failed",
         "safety_check_closed",
+        "safety_check_unreadable",
         "session_already_rated",
         "source_conflict",
     }

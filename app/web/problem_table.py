@@ -218,6 +218,12 @@ _KINDS = (
         "Somebody else closed it, or with another reason. Open it to see who.",
     ),
     ProblemKind(
+        "safety_check_unreadable",
+        409,
+        "The safety check does not open",
+        "It was damaged where it is stored. Tell the operator its id: a backup may have it whole.",
+    ),
+    ProblemKind(
         "legal_hold",
         409,
         "A legal hold stands",

@@ -105,7 +105,8 @@ async def post_safety_check(
     summary="List safety checks",
     description=(
         "The newest first, without anything that was said. `Acting-User` names a recipient; checks of a client whose "
-        "therapist they are or were are not there for them."
+        "therapist they are or were are not there for them. One that was damaged and does not open is not `readable`: "
+        "it is there for those who treat nobody, and may be acknowledged and closed, but not opened."
     ),
     responses=problems(400, 401, 403, 503),
     openapi_extra=PERSON,
@@ -126,7 +127,7 @@ async def get_safety_checks(
     response_model=OpenedCheckOut,
     summary="Open a safety check",
     description="Each opening is kept with the person whom `Acting-User` names, before the answer leaves.",
-    responses=problems(400, 401, 403, 404, 503),
+    responses=problems(400, 401, 403, 404, 409, 503),
     openapi_extra=PERSON,
 )
 async def get_safety_check(caller: SafeguardingReader, service: Service, check_id: UUID) -> Response:

@@ -147,6 +147,9 @@ class SafetyStandingOut(Out):
 
     id: UUID
     state: State
+    readable: bool = Field(
+        description="false: it was damaged where it is stored, and does not open. Tell the operator its id."
+    )
     received_at: Moment
     escalation: EscalationOut
 
@@ -280,6 +283,7 @@ def _standing(one: Standing) -> dict[str, Any]:
     return {
         "id": one.check_id,
         "state": one.state,
+        "readable": one.readable,
         "received_at": one.received_at,
         "escalation": EscalationOut(turn=one.turn, next_at=one.escalates_at),
     }

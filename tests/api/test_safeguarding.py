@@ -136,7 +136,7 @@ def test_a_check_is_read_by_a_named_recipient_only(clinic: Clinic) -> None:
     reader = offering(clinic)
     post_check(clinic, safety_check(client_ref={"system": "https://ehr.example", "value": "7"}))
     [one] = listed(reader, "officer-1")
-    assert set(one) == {"id", "state", "received_at", "escalation"}
+    assert set(one) == {"id", "state", "readable", "received_at", "escalation"}
     assert (one["state"], one["escalation"]["turn"]) == ("open", "yours")
     told = opened(reader, "officer-1", one["id"]).json()
     assert told["client_ref"] == {"system": "https://ehr.example", "value": "7"}

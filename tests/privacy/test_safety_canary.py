@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app.safeguarding.readers import Reader
+from app.safeguarding.readers import Reader, Seen
 from app.safeguarding.readers import opened as open_sealed
 from app.storage.vault import OrganisationVault
 from app.web import seen
@@ -108,10 +108,11 @@ def test_a_check_that_its_therapist_finds_is_found(
 ) -> None:
     """Planted: every recipient reads every check."""
 
-    def content(self: Reader, row: object) -> object:
-        return open_sealed(self.connection, self.runtime, row, organisation=self.organisation)  # type: ignore[arg-type]
+    def look(self: Reader, row: object) -> Seen:
+        content = open_sealed(self.connection, self.runtime, row, organisation=self.organisation)  # type: ignore[arg-type]
+        return Seen(row=row, content=content)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Reader, "content", content)
+    monkeypatch.setattr(Reader, "look", look)
     expected = {"differs: ('therapist who is a recipient', 'GET /v1/safeguarding')", f"answer: {WORDS}"}
     assert finds(expected, leaks(clinic, written, spans, only=FEW))
 

@@ -213,7 +213,7 @@ def test_a_check_outlives_its_key(clinic: Clinic) -> None:
 
 
 def test_a_row_without_its_seal_is_told_to_nobody(clinic: Clinic) -> None:
-    """A check whose sealed part was swapped with another's does not open, neither in the list nor by itself."""
+    """A check whose sealed part was swapped with another's does not open: the list says so, and no more."""
     reader = offering(clinic)
     post_check(clinic)
     post_check(clinic, safety_check(client_ref="b"))
@@ -226,9 +226,12 @@ def test_a_row_without_its_seal_is_told_to_nobody(clinic: Clinic) -> None:
             connection.execute(changed.values(sealed=other.sealed))
 
     clinic.service.in_service(swap, organisation=clinic.organisation)
-    answer = reader.get("/v1/safeguarding", headers={"Acting-User": "officer-1"})
-    assert answer.status_code >= 500
-    assert "mrn-1042" not in answer.text
+    found = listed(reader, "officer-1")
+    assert [one["readable"] for one in found] == [False, False]
+    for one in found:
+        answer = opened(reader, "officer-1", one["id"])
+        assert (answer.status_code, answer.json()["code"]) == (409, "safety_check_unreadable")
+        assert "mrn-1042" not in answer.text
 
 
 def test_an_erasure_leaves_the_check_and_tells_nobody(clinic: Clinic) -> None:
