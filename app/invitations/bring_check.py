@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
+from sqlalchemy import Connection
+
 from app.access.caller import Caller
-from app.invitations.invitation import check_time
+from app.invitations.fetch import still_invited
+from app.invitations.invitation import Invitation, check_time
 from app.invitations.offer_check import invited_to_check
 from app.safeguarding.form import SafetyAnswers
 from app.safeguarding.offer import Choose
@@ -42,4 +46,10 @@ async def bring_check(runtime: Runtime, caller: Caller, sent: AnsweredCheck, *, 
         key=runtime.keys.content("request", content, organisation=caller.organisation).hex(),
         choose=choose,
         route=_ROUTE,
+        along=partial(_along, caller, found),
     )
+
+
+def _along(caller: Caller, invitation: Invitation, connection: Connection) -> None:
+    """Keep a check out whose token was revoked or renewed meanwhile; nothing is noted with the invitation."""
+    still_invited(connection, caller, invitation)

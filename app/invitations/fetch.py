@@ -8,11 +8,12 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.errors import ClientErased, InvitationNeeded, InvitationOver, KeyDestroyed, NotFound
+from app.errors import ClientErased, InvitationNeeded, InvitationOver, KeyDestroyed, NotFound, Unauthenticated
 from app.invitations.invitation import Invitation, SealedForm, invitation_of
 from app.invitations.invite import open_form
 from app.invitations.store import find_invitation
 from app.storage.runtime import Runtime
+from app.storage.types import AnyRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -46,6 +47,14 @@ async def invited(runtime: Runtime, caller: Caller) -> Fetched:
         return Fetched(invitation=invitation_of(row, now=runtime.now()), form=form)
 
     return await runtime.database.read(work, organisation=caller.organisation)
+
+
+def still_invited(connection: Connection, caller: Caller, invitation: Invitation) -> AnyRow:
+    """Lock the invitation in the transaction of what it brings: a token that died meanwhile brings nothing."""
+    row = find_invitation(connection, invitation.invitation_id, organisation=caller.organisation, lock=True)
+    if row is None or row.revoked_at is not None or row.renewals != invitation.renewals:
+        raise Unauthenticated
+    return row
 
 
 def invitation_id_of(caller: Caller) -> UUID:

@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 
 from app.access.binding import log
 from app.access.caller import Caller
-from app.errors import Fault, InvalidSubmission, InvitationUsed, KeyReused, Unauthenticated
+from app.errors import Fault, InvalidSubmission, InvitationUsed, KeyReused
 from app.instruments.model import Answer
-from app.invitations.fetch import Fetched, invited
+from app.invitations.fetch import Fetched, invited, still_invited
 from app.invitations.invitation import Invitation, check_time
-from app.invitations.store import change_invitation, find_invitation
+from app.invitations.store import change_invitation
 from app.storage.runtime import Runtime
 from app.submissions.form import Form, Reference, Reported
 from app.submissions.intake import Recorded
@@ -80,14 +80,10 @@ def _reference(parts: tuple[str, str]) -> Reference:
 
 
 def _use(runtime: Runtime, caller: Caller, invitation: Invitation, connection: Connection, submission_id: UUID) -> None:
-    """Note which form the invitation brings, in the form's own transaction: a token that died meanwhile brings none."""
-    organisation = caller.organisation
-    row = find_invitation(connection, invitation.invitation_id, organisation=organisation, lock=True)
-    if row is None or row.revoked_at is not None or row.renewals != invitation.renewals:
-        raise Unauthenticated
-    if row.submission_id is not None:
+    """Note which form the invitation brings, in the form's own transaction."""
+    if still_invited(connection, caller, invitation).submission_id is not None:
         return
-    changes = {"submission_id": submission_id}
+    organisation, changes = caller.organisation, {"submission_id": submission_id}
     change_invitation(connection, invitation.invitation_id, changes, organisation=organisation)
     about = {"invitation_id": str(invitation.invitation_id), "submission_id": str(submission_id)}
     log(

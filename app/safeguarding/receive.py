@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -54,8 +55,12 @@ async def receive(
     key: str,
     choose: Choose,
     route: Route = "safeguarding",
+    along: Callable[[Connection], None] | None = None,
 ) -> Received:
-    """Keep a check, once for each key; where nobody would read it, it is refused."""
+    """Keep a check, once for each key; where nobody would read it, it is refused.
+
+    `along` is done in the check's own transaction; what it raises keeps the check out.
+    """
     check_may_post(caller)
     if sent.completed_at > runtime.now() + AHEAD:
         raise InvalidSubmission(Fault(pointer="/completed_at", code="in_the_future"))
@@ -65,6 +70,8 @@ async def receive(
     digest = runtime.keys.content("key", bound, organisation=caller.organisation)
 
     def work(connection: Connection) -> Received:
+        if along is not None:
+            along(connection)
         attempt = _Attempt(connection=connection, runtime=runtime, caller=caller, sent=sent, choose=choose)
         return attempt.run(digest)
 

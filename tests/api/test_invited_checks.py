@@ -16,11 +16,15 @@ from sqlalchemy import Connection, delete, select, update
 
 from app.access.authenticate import authenticate
 from app.errors import AllianceError, InvitationNotOpen, InvitationOver
+from app.invitations import bring_check as bring_check_module
 from app.invitations.bring_check import AnsweredCheck, bring_check
 from app.invitations.invitation import Invitation
 from app.invitations.offer_check import offer_check, offers_check
+from app.invitations.renew import renew
+from app.invitations.revoke import revoke
 from app.invitations.show import show
 from app.safeguarding.form import SafetyAnswers
+from app.safeguarding.receive import receive
 from app.storage.documents import to_json
 from app.storage.key_tables import client_keys
 from app.storage.runtime import Runtime, open_runtime
@@ -239,6 +243,24 @@ def test_a_token_that_was_renewed_or_revoked_brings_none(clinic: Clinic) -> None
     for answer in (check(phone), phone.get(PATH)):
         assert refusal(answer) == (401, "unauthenticated")
     assert clinic.count("safety_checks") == 1
+
+
+@pytest.mark.parametrize("what", ["revocation", "renewal"])
+def test_a_token_that_dies_while_a_check_is_brought_brings_none(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Whoever revokes or renews is answered first, and the check is refused."""
+    offering(clinic)
+    made, phone = invited(clinic)
+
+    async def receive_later(runtime: Any, caller: Any, *sent: Any, **named: Any) -> Any:
+        work = revoke if what == "revocation" else partial(renew, expires_at=None)
+        await work(runtime, await authenticate(runtime, clinic.api_key), UUID(made["id"]))
+        return await receive(runtime, caller, *sent, **named)
+
+    monkeypatch.setattr(bring_check_module, "receive", receive_later)
+    assert refusal(check(phone)) == (401, "unauthenticated")
+    assert clinic.count("safety_checks") == 0
 
 
 def test_there_is_one_beside_a_clients_or_a_parents_form_only(clinic: Clinic) -> None:
