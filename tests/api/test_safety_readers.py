@@ -40,9 +40,9 @@ def test_forms_can_not_hide_a_check_from_everybody(clinic: Clinic) -> None:
 
     assert post_check(phone).status_code == 201
     assert found() == [1, 1, 0]
-    made = [phone.recorded(form(therapist_ref="officer-1"))["id"]]
+    made = [clinic.recorded(form(therapist_ref="officer-1"))["id"]]
     assert found() == [0, 1, 0]
-    made += [phone.recorded(form(therapist_ref="officer-2"))["id"]]
+    made += [clinic.recorded(form(therapist_ref="officer-2"))["id"]]
     assert found() == [1, 1, 0]
     refused(post_check(phone), 409, "safeguarding_not_configured")
     for form_id, then in ((made[1], [0, 1, 0]), (made[0], [1, 1, 0])):
