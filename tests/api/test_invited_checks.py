@@ -32,6 +32,7 @@ from app.storage.tables import events
 from app.storage.token_tables import invitations
 from tests.api.refusals import CANARY, nothing_stored, refused, told
 from tests.api.safety import TEXTS, listed, offering, opened, recipient, settle
+from tests.api.test_audit import accesses
 from tests.api.test_invitations import CONTRACT, bring, change, invited, now, spelled
 from tests.api.tokens import calling
 from tests.harness import Clinic
@@ -311,6 +312,21 @@ def test_nobody_is_told_that_one_was_sent(clinic: Clinic) -> None:
     )  # fmt: skip
     assert seen() == before
     assert change(clinic, made, "revocation").json()["status"] == "revoked"
+
+
+def test_the_log_names_nobody_who_was_refused(clinic: Clinic) -> None:
+    """That somebody tried is written down, without the client and without the invitation."""
+    offering(clinic)
+    _, phone = invited(clinic, expires_at=now(clinic, days=1))
+    assert refusal(check(phone, completed_at=now(clinic, days=2))) == (410, "invitation_expired")
+    assert accesses(clinic) == [
+        {
+            "kind": "access.denied",
+            "by": clinic.application,
+            "operation": "post_invited_safety_check",
+            "outcome": "invitation_expired",
+        }
+    ]
 
 
 def test_a_check_of_somebody_who_was_erased_is_taken(clinic: Clinic) -> None:
