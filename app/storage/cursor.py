@@ -1,4 +1,8 @@
-"""Cursors of lists: where the next page begins, signed, so that nobody else makes one and none is used elsewhere."""
+"""Cursors of lists: where the next page begins, signed, so that nobody else makes one and none is used elsewhere.
+
+Places in the feed of changes are sealed, too: they are numbers of the whole log, and whoever saw two of them could
+count what lies between and is never told. A place is always spelled alike, so that what moves nothing shows nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from typing import TypeVar
 from uuid import UUID
 
 import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from app.errors import InvalidParameter
 from app.storage.keyring import KeyRing
@@ -20,6 +26,9 @@ T = TypeVar("T")
 _SIGNED = 16
 #: A cursor of ours is far shorter.
 LONGEST = 400
+#: Where a feed begins; a place in it has so many letters.
+BEGINNING = "0"
+PLACE = 32
 
 
 def make_cursor(keys: KeyRing, place: object, *, question: Sequence[str], organisation: UUID) -> str:
@@ -46,3 +55,23 @@ def read_cursor(keys: KeyRing, cursor: str, kind: type[T], *, question: Sequence
 def _sign(keys: KeyRing, packed: bytes, question: Sequence[str], *, organisation: UUID) -> bytes:
     text = msgspec.json.encode([*question, packed.hex()]).decode()
     return keys.content("cursor", text, organisation=organisation)[:_SIGNED]
+
+
+def spell_place(keys: KeyRing, number: int, *, organisation: UUID) -> str:
+    """Write a number of the organisation's log as a place in its feed."""
+    if number == 0:
+        return BEGINNING
+    sealed = AESSIV(keys.feed(organisation=organisation)).encrypt(number.to_bytes(8, "big"), [b"feed"])
+    return urlsafe_b64encode(sealed).decode()
+
+
+def read_place(keys: KeyRing, place: str, *, organisation: UUID) -> int:
+    """Read the number back, or raise InvalidParameter: also when another organisation's feed has given the place."""
+    if place == BEGINNING:
+        return 0
+    try:
+        sealed = urlsafe_b64decode(place.encode("ascii"))
+        opened = AESSIV(keys.feed(organisation=organisation)).decrypt(sealed, [b"feed"])
+    except (InvalidTag, ValueError):
+        raise InvalidParameter(parameter="after") from None
+    return int.from_bytes(opened, "big")

@@ -55,6 +55,10 @@ class KeyRing:
         """Digest content for comparison; keyed, since twelve answers of five are guessed in seconds."""
         return _digest(self.content_key, kind, text, organisation=organisation)
 
+    def feed(self, *, organisation: UUID) -> bytes:
+        """Derive the key that the organisation's places in its feed are sealed with, of 64 bytes."""
+        return hmac.digest(_own(self.content_key, organisation=organisation), b"feed", "sha512")
+
     def chain(self, kind: Literal["link", "head"], before: bytes, text: bytes, *, organisation: UUID) -> bytes:
         """Digest a part of the organisation's log together with what came before it, always 32 bytes."""
         return hmac.digest(_own(self.audit_key, organisation=organisation), kind.encode() + before + text, "sha256")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -50,7 +52,7 @@ def test_a_copy_is_kept_by_going_on_from_where_one_was(clinic: Clinic) -> None:
         ("episode.scheduled", None), ("signal.acknowledged", signal),
     ]  # fmt: skip
     assert {one["client_id"] for one in news["items"]} == {made["client_id"]}
-    after = read(clinic, f"?after={news['next_after']}")  # that it was read has a number too, which moves nothing
+    after = read(clinic, f"?after={news['next_after']}")  # that it was read is an event, too, which moves nothing
     assert (after["items"], after["more"]) == ([], False)
     assert after["next_after"] == news["next_after"]
 
@@ -60,7 +62,8 @@ def test_a_copy_is_kept_by_going_on_from_where_one_was(clinic: Clinic) -> None:
     [
         ("?since=1", "unknown_parameter", "since"),
         ("?after=-1", "invalid_parameter", "after"),
-        ("?after=2147483648", "invalid_parameter", "after"),
+        ("?after=41", "invalid_parameter", "after"),
+        (f"?after={'A' * 32}", "invalid_parameter", "after"),
         ("?after=1.0", "invalid_parameter", "after"),
         ("?after=00", "invalid_parameter", "after"),
         ("?after=", "invalid_parameter", "after"),
@@ -88,9 +91,40 @@ def test_a_safety_check_moves_nothing(clinic: Clinic) -> None:
     assert told() == before
 
 
-def test_a_number_ahead_of_the_feed_is_kept(clinic: Clinic) -> None:
-    """Nothing is there, and the next call asks the same."""
-    assert read(clinic, "?after=2147483647") == {"items": [], "next_after": 2147483647, "more": False}
+def test_what_is_never_told_can_not_be_counted(clinic: Clinic) -> None:
+    """Forty looks and a safety check between two forms: what is answered has no number, and places have no distance."""
+    empty = read(clinic)
+    assert empty == {"items": [], "next_after": "0", "more": False}
+    clinic.recorded(form())
+    first = read(clinic)["next_after"]
+    clinic.recorded(form(session_number=2))
+    second = read(clinic, f"?after={first}")
+    offering(clinic)
+    for _ in range(40):
+        clinic.get("/v1/caseload")
+    assert post_check(clinic).status_code == 201
+    clinic.recorded(form(session_number=3))
+    third = read(clinic, f"?after={second['next_after']}")
+    assert [[one["kind"] for one in part["items"]] for part in (second, third)] == [["submission.recorded"]] * 2
+    for part in (second, third):
+        assert re.fullmatch("[A-Za-z0-9_-]{32}", part["next_after"])
+        assert set(part) == {"items", "next_after", "more"}
+        assert [name for name, value in part["items"][0].items() if isinstance(value, int)] == []
+    places = [first, second["next_after"], third["next_after"]]
+    shared = [sum(a == b for a, b in zip(one, other, strict=True)) for one, other in pairwise(places)]
+    assert max(shared) < 8  # of 32 letters: a place says nothing of the one before
+    assert read(clinic, f"?after={first}&limit=1")["next_after"] == places[1]  # always spelled alike
+
+
+def test_a_place_is_one_of_its_own_feed_only(clinic: Clinic) -> None:
+    """Another organisation's is refused as if nobody had made it, and so is one that was changed."""
+    clinic.recorded(form())
+    place = read(clinic)["next_after"]
+    other = clinic.service.clinic()
+    assert refused(other.get(f"/v1/changes?after={place}"), 400, "invalid_parameter")["parameter"] == "after"
+    for at in range(0, 32, 4):
+        changed = place[:at] + ("A" if place[at] != "A" else "B") + place[at + 1 :]
+        refused(clinic.get(f"/v1/changes?after={changed}"), 400, "invalid_parameter")
 
 
 def test_keys_are_told_of_what_they_open(clinic: Clinic) -> None:

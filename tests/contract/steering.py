@@ -78,6 +78,8 @@ def before_call(_context: Any, case: Any, **_options: Any) -> None:
         say_why(case.headers)
     if drawn_well and isinstance(case.query, dict):
         case.query.pop("cursor", None)  # no schema says what a signed text is: only the service makes one
+        if "after" in case.query:
+            case.query["after"] = "0"  # as little as what a sealed place is
 
 
 #: Where a range is that of an instrument's items, or moves with the clock.
