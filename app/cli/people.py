@@ -1,21 +1,30 @@
-"""`alliance people`: legal holds, and erasures that are carried out again after a restore."""
+"""`alliance people`: legal holds, a therapist's own data, and erasures that are carried out again after a restore."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from app.cli.output import AsJson, print_json, print_table, run, say
+from app.cli.output import AsJson, fail, print_json, print_table, run, say
 
 if TYPE_CHECKING:
     from app.people.holds import ClientRef
+    from app.storage.runtime import Runtime
 
-app = typer.Typer(help="Rights of people: legal holds, erasures after a restore.", no_args_is_help=True)
+app = typer.Typer(
+    help="Rights of people: legal holds, a therapist's own data, erasures after a restore.", no_args_is_help=True
+)
 
 Org = Annotated[UUID, typer.Option("--org", help="The organisation's id.")]
 Ref = Annotated[str, typer.Option("--client-ref", help="The client, as your forms call them.")]
+TherapistRef = Annotated[str, typer.Option(help="The therapist, as your forms call them.")]
+Acting = Annotated[
+    str | None,
+    typer.Option(help="Who exports: your own id, never a name. It is sealed in the export's entry of the log."),
+]
 System = Annotated[str | None, typer.Option(help="The system of the reference, where your forms send one.")]
 Reason = Annotated[str, typer.Option(help="Why, for those who look at it later; kept sealed.")]
 
@@ -58,6 +67,29 @@ def holds(org: Org, as_json: AsJson = False) -> None:
         print_json([dict(zip(names, row, strict=True)) for row in rows])
         return
     print_table("Legal holds", names, rows)
+
+
+@app.command("export")
+def export(org: Org, therapist_ref: TherapistRef, system: System = None, acting: Acting = None) -> None:
+    """Print what is held about a therapist as one JSON document, to be given to them; nothing of what clients said."""
+    from app.access.teams import Person
+    from app.cli.therapist_document import document
+    from app.errors import ActingRequired, NotFound
+    from app.people.export_therapist import export_therapist
+
+    person = Person(system=system, value=therapist_ref)
+
+    async def work(runtime: Runtime) -> None:
+        try:
+            found = await export_therapist(runtime, organisation=org, person=person, acting=acting)
+        except NotFound:
+            raise fail("no therapist of this organisation is called that: see whether --system is missing") from None
+        except ActingRequired:
+            raise fail("this organisation wants to know who reads: add --acting") from None
+        async for part in document(found):
+            sys.stdout.write(part)
+
+    run(work)
 
 
 @app.command("replay-erasures")

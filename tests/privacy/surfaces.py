@@ -141,9 +141,10 @@ class Watched:
             f"safeguarding retention run {org}",
             "doctor",
             f"audit export --org {org}",
+            f"people export --org {org} --therapist-ref th-7",
             f"audit verify --org {org}",
         ):
-            as_json = [] if line.startswith("audit export") else ["--json"]
+            as_json = [] if " export " in line else ["--json"]
             done = CliRunner().invoke(commands, [*line.split(), *as_json], env=settings)
             assert done.exit_code in {0, 1}, (line, done.output)  # 2: no such command
             yield line, done.output
