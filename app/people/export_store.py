@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from app.storage.dialects import in_both
 from app.storage.tables import applications, episodes, events, submissions, therapists
@@ -68,7 +68,11 @@ _EVENTS = (
     .where(
         events.c.organisation_id == bindparam("organisation"),
         events.c.event_id > bindparam("after"),
-        events.c.subject["client_id"].as_string() == bindparam("client"),
+        or_(
+            events.c.subject["client_id"].as_string() == bindparam("client"),
+            # A look at a list names all whom it told of, with commas: an id is found in no other one.
+            events.c.subject["client_ids"].as_string().contains(bindparam("client")),
+        ),
         events.c.kind.not_like("safe%"),  # safety checks name no client in the log; were one to, it is not told here
     )
     .order_by(events.c.event_id)
@@ -90,6 +94,6 @@ def next_forms(
 
 
 def next_events(connection: Connection, client_id: UUID, *, organisation: UUID, after: UUID) -> list[AnyRow]:
-    """Read the next entries of the log that name a client."""
+    """Read the next entries of the log that name a client, alone or among others."""
     sent = {"organisation": organisation, "client": str(client_id), "after": after}
     return list(connection.execute(_EVENTS, sent))

@@ -61,6 +61,7 @@ class EntryOut(Out):
     """An entry of the log that names the client: what happened, or who had access.
 
     `access.read` is a look, `access.break_glass` one that was opened by break-glass, for the reason that was given.
+    Looks at lists are among them; whom else they told of is not said.
     """
 
     id: UUID

@@ -98,6 +98,22 @@ def test_a_client_who_has_a_key_only_has_an_export(clinic: Clinic) -> None:
     assert made["client_id"] != client_id
 
 
+def test_looks_at_lists_are_told_without_the_others(clinic: Clinic) -> None:
+    """The caseload and the feed name many clients in one entry: each of them hears of the look, and of nobody else."""
+    first, second = clinic.recorded(form()), clinic.recorded(form(client_ref="mrn-2"))
+    third = clinic.service.clinic().recorded(form())
+    for path in ("/v1/caseload", "/v1/changes?after=0"):
+        assert clinic.get(path).status_code == 200
+    told = [exported(clinic, one["client_id"]) for one in (first, second)]
+    for log in (one["log"] for one in told):
+        looks = [(one["operation"], one["outcome"]) for one in log if one["kind"] == "access.read"]
+        assert looks[:2] == [("get_caseload", "told"), ("get_changes", "told")]
+    own = exported(clinic.bound("client", "mrn-1042"), first["client_id"])
+    assert {"get_caseload", "get_changes"} <= {one["operation"] for one in own["log"]}
+    for document in (told[0], own):
+        assert not [one for one in (second, third) if one["client_id"] in str(document)]
+
+
 def test_a_long_export_is_read_in_portions(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every form once, in order, over the seams; so few are in memory at once."""
     made = [clinic.recorded(form(session_number=n)) for n in range(1, 7)]
