@@ -68,14 +68,16 @@ _EPISODE = (
     *(column for column in episodes.c if column is not episodes.c.course),
     cast(episodes.c.course, Text).label("course"),
 )
-_LOCK = in_both(
-    lambda among: (
-        select(*_EPISODE)
-        .where(episodes.c.organisation_id == bindparam("organisation"), among(episodes.c.client_id, "client_ids"))
-        .order_by(episodes.c.client_id, episodes.c.episode_id)  # by id alone, the primary key would be read through
-        .with_for_update()
+_EPISODES = in_both(
+    lambda among: select(*_EPISODE).where(
+        episodes.c.organisation_id == bindparam("organisation"), among(episodes.c.client_id, "client_ids")
     )
 )
+#: For the order of one client's, SQLite would read the primary key through; it has one writer, and locks no rows.
+_LOCK = {
+    "sqlite": _EPISODES["sqlite"],
+    "postgresql": _EPISODES["postgresql"].order_by(episodes.c.client_id, episodes.c.episode_id).with_for_update(),
+}
 
 
 def lock_episodes(connection: Connection, client_ids: Collection[UUID], *, organisation: UUID) -> list[AnyRow]:
@@ -91,7 +93,8 @@ def lock_episodes(connection: Connection, client_ids: Collection[UUID], *, organ
     locked = connection.execute(_LOCK_CLIENTS[connection.dialect.name], sent).all()
     if len(locked) < len(client_ids):
         raise ErasedMeanwhile
-    return list(connection.execute(_LOCK[connection.dialect.name], sent))
+    rows = connection.execute(_LOCK[connection.dialect.name], sent)
+    return sorted(rows, key=lambda row: (row.client_id, row.episode_id))
 
 
 def choose(found: Iterable[Episode], sitting: Sitting, *, therapist_id: UUID) -> Episode | None:

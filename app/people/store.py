@@ -79,19 +79,23 @@ _LOCK_CLIENT = (
     .where(clients.c.organisation_id == bindparam("organisation"), clients.c.client_id == bindparam("client_id"))
     .with_for_update()
 )
-_LOCK_EPISODES = (
-    select(episodes.c.episode_id)
-    .where(episodes.c.organisation_id == bindparam("organisation"), episodes.c.client_id == bindparam("client_id"))
-    .order_by(episodes.c.episode_id)
-    .with_for_update()
+_EPISODES_OF = select(episodes.c.episode_id).where(
+    episodes.c.organisation_id == bindparam("organisation"), episodes.c.client_id == bindparam("client_id")
 )
+#: SQLite has one writer, and locks no rows; for the order it would read the primary key through.
+_LOCK_EPISODES = {
+    "sqlite": _EPISODES_OF,
+    "postgresql": _EPISODES_OF.order_by(episodes.c.episode_id).with_for_update(),
+}
 
 
 def lock_client(connection: Connection, client_id: UUID, *, organisation: UUID) -> tuple[AnyRow, list[UUID]] | None:
     """Lock a client with all their episodes, in the order in which intake does; None: there is no such client."""
     sent = {"organisation": organisation, "client_id": client_id}
     client = connection.execute(_LOCK_CLIENT, sent).first()
-    return None if client is None else (client, list(connection.execute(_LOCK_EPISODES, sent).scalars()))
+    if client is None:
+        return None
+    return client, sorted(connection.execute(_LOCK_EPISODES[connection.dialect.name], sent).scalars())
 
 
 _FORMS_OF = in_both(

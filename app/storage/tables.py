@@ -27,6 +27,7 @@ import app.storage.statistics_tables
 import app.storage.team_tables
 import app.storage.token_tables  # noqa: F401 - these belong to the metadata too
 from app.storage.metadata import metadata as metadata  # noqa: PLC0414 - who reads the schema imports it from here
+from app.storage.metadata import of_id
 from app.storage.types import Document, UtcDateTime
 
 organisations = Table(
@@ -208,6 +209,7 @@ submissions = Table(
         sqlite_where=text("supersedes IS NOT NULL"),
         postgresql_where=text("supersedes IS NOT NULL"),
     ),
+    of_id("ix_submissions_episode", "episode_id"),
 )
 
 # The sender's own ids of forms. A form may have several: the same one sent by two systems.
@@ -222,6 +224,7 @@ sources = Table(
     ForeignKeyConstraint(
         ["organisation_id", "submission_id"], ["submissions.organisation_id", "submissions.submission_id"]
     ),
+    of_id("ix_sources_submission", "submission_id"),
 )
 
 withdrawals = Table(
@@ -361,6 +364,7 @@ idempotency_keys = Table(
     Column("created", Boolean, nullable=False),
     Column("bound_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("organisation_id", "application_id", "route", "key"),
+    of_id("ix_idempotency_keys_submission", "submission_id"),
 )
 
 # Ids and kinds only. A sealer gives each row its number and its link in the hash chain after commit.

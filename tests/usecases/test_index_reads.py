@@ -17,7 +17,7 @@ from anyio.from_thread import BlockingPortal
 
 from tests.harness import Service, form, inspectors_url, make_postgres_database
 
-TABLES = ("submissions", "scores", "assessments", "clients", "therapists")
+TABLES = ("submissions", "scores", "assessments", "clients", "therapists", "idempotency_keys")
 CLIENTS, SESSIONS = 50, 3
 
 # Of the episodes only the primary key: before the first ANALYZE the foreign key of submissions reads another index.
