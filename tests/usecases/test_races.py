@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,14 +112,28 @@ def until_one_connection_is_taken(service: Service) -> None:
     raise AssertionError(f"{pool.checkedout()} connections are taken")
 
 
+def most_connections(service: Service, posts: list[Future[Any]]) -> int:
+    """Watch how many connections are taken at once until all posts are answered."""
+    pool: Any = writing_engine(service).pool
+    most = 0
+    while not all(post.done() for post in posts):
+        most = max(most, pool.checkedout())
+        time.sleep(0.005)
+    return most
+
+
 def test_duplicates_wait_for_one_flight_and_are_refused_with_it(on_postgres: Service) -> None:
-    """PostgreSQL: six posts of one key behind a lock take one connection between them; all get 409, a retry 201."""
+    """PostgreSQL: six posts of one key behind a lock take one connection between them; all get 409, a retry 201.
+
+    Until the last is answered: a transaction that they shared would be refused as one, and be tried again by each.
+    """
     clinic = on_postgres.clinic()
     clinic.recorded(form())
     with held(on_postgres, EPISODES), ThreadPoolExecutor(6) as pool:
         posts = [pool.submit(clinic.post, form(session_number=2), key="one-key") for _ in range(6)]
         until_waiting(on_postgres, 1)
         until_one_connection_is_taken(on_postgres)
+        assert most_connections(on_postgres, posts) == 1
         answers = [post.result() for post in posts]
     assert Counter((a.status_code, problem(a)["code"]) for a in answers) == {(409, "in_progress"): 6}
     assert clinic.count("submissions") == 1
