@@ -80,8 +80,11 @@ async def _database(settings: Settings) -> str:
     from app.storage.database import open_database
     from app.storage.migrate import is_current
     from app.storage.role import what_is_wrong_with_role
+    from app.storage.transport import check_transport
 
     try:
+        if settings.env == "production":
+            check_transport(settings.database_url)
         database = open_database(settings.database_url)
     except AllianceError as error:
         return str(error)

@@ -21,6 +21,7 @@ from app.storage.probe import WriteProbe
 from app.storage.remembered import Remembered
 from app.storage.signing_keys import SigningKeys, open_signing_keys
 from app.storage.together import Lanes
+from app.storage.transport import check_transport
 from app.storage.vault import Vault
 
 #: The address of a service that is tried out.
@@ -66,6 +67,8 @@ def open_runtime(
     """Open the database and the secrets; nothing is connected before it is needed."""
     keys = open_keyring(secrets_dir, make=make_secrets)
     masters = open_masters(secrets_dir, make=make_secrets)
+    if not make_secrets:  # in production
+        check_transport(database_url)
     return Runtime(
         database=open_database(database_url),
         keys=keys,
