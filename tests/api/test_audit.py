@@ -207,7 +207,7 @@ def test_who_changed_something_is_sealed_in_its_event(clinic: Clinic, name: str)
     assert call(clinic, name, ids, headers={"Acting-User": "person-4711"}).status_code in {200, 201}
     found = [one for one in entries(clinic, KIND_OF[name]) if "acting" in one]
     assert len(found) == 1
-    assert "4711" not in str(found)
+    assert "person-4711" not in str(found)
 
 
 def test_who_asks_is_sealed_in_the_entry(clinic: Clinic) -> None:
@@ -215,7 +215,7 @@ def test_who_asks_is_sealed_in_the_entry(clinic: Clinic) -> None:
     ids = Ids.made(clinic)
     clinic.get(f"/v1/clients/{ids.client_id}/progress", headers={"Acting-User": "person-4711"})
     sealed = accesses(clinic)[0]["acting"]
-    assert "4711" not in sealed
+    assert "person-4711" not in sealed
     assert len(sealed) > 40
 
 
