@@ -57,7 +57,8 @@ _FORMS = in_both(
         .limit(PORTION)
     )
 )
-_EVENTS = (
+#: The next entries of the log, with what the application of each is called; whose they are is each export's to say.
+NEXT_ENTRIES: Final = (
     select(events, applications.c.name.label("application"))
     .join(
         applications,
@@ -65,18 +66,16 @@ _EVENTS = (
         & (applications.c.application_id == events.c.application_id),
         isouter=True,
     )
-    .where(
-        events.c.organisation_id == bindparam("organisation"),
-        events.c.event_id > bindparam("after"),
-        or_(
-            events.c.subject["client_id"].as_string() == bindparam("client"),
-            # A look at a list names all whom it told of, with commas: an id is found in no other one.
-            events.c.subject["client_ids"].as_string().contains(bindparam("client")),
-        ),
-        events.c.kind.not_like("safe%"),  # safety checks name no client in the log; were one to, it is not told here
-    )
+    .where(events.c.organisation_id == bindparam("organisation"), events.c.event_id > bindparam("after"))
     .order_by(events.c.event_id)
-    .limit(PORTION)
+)
+_EVENTS = NEXT_ENTRIES.limit(PORTION).where(
+    or_(
+        events.c.subject["client_id"].as_string() == bindparam("client"),
+        # A look at a list names all whom it told of, with commas: an id is found in no other one.
+        events.c.subject["client_ids"].as_string().contains(bindparam("client")),
+    ),
+    events.c.kind.not_like("safe%"),  # safety checks name no client in the log; were one to, it is not told here
 )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, or_, select, tuple_
 
+from app.people.export_store import NEXT_ENTRIES
 from app.storage.tables import acknowledgements, api_keys, applications, episodes, events, signals, submissions
 from app.storage.tables import therapists as of_organisation
 from app.storage.team_tables import memberships, teams
@@ -110,25 +111,12 @@ _ACKNOWLEDGED = (
     .limit(PORTION)
 )
 #: Whose name is sealed in an entry is known once it is opened: all entries that name a person are read.
-_EVENTS = (
-    select(events, applications.c.name.label("application"))
-    .join(
-        applications,
-        (applications.c.organisation_id == events.c.organisation_id)
-        & (applications.c.application_id == events.c.application_id),
-        isouter=True,
+_EVENTS = NEXT_ENTRIES.limit(PORTION).where(
+    or_(
+        events.c.subject["therapist_id"].as_string() == bindparam("named"),
+        events.c.subject["bound_therapist_id"].as_string() == bindparam("named"),
+        events.c.subject["acting"].as_string().is_not(None),
     )
-    .where(
-        events.c.organisation_id == bindparam("organisation"),
-        events.c.event_id > bindparam("after"),
-        or_(
-            events.c.subject["therapist_id"].as_string() == bindparam("named"),
-            events.c.subject["bound_therapist_id"].as_string() == bindparam("named"),
-            events.c.subject["acting"].as_string().is_not(None),
-        ),
-    )
-    .order_by(events.c.event_id)
-    .limit(PORTION)
 )
 
 
