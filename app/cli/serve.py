@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from app.cli.output import AsJson, fail, print_json, read_catalog, read_settings, say, sentence
-from app.errors import AllianceError, Misconfigured
+from app.errors import AllianceError, Misconfigured, StorageUnavailable
 
 if TYPE_CHECKING:
     from app.instruments.catalog import Catalog
@@ -43,6 +43,8 @@ def migrate(as_json: AsJson = False) -> None:
         if is_older:
             asyncio.run(_begin_logs(url, settings))
         asyncio.run(_seal_what_is_plain(url, settings))
+    except StorageUnavailable:
+        raise fail("the database can't be migrated: it can't be opened or reached") from None
     except AllianceError as error:
         raise fail(sentence(error)) from None
     except (OSError, SQLAlchemyError) as error:
