@@ -1,7 +1,7 @@
 """The server's connections with deadlines and limits, which uvicorn's own lack.
 
-uvicorn waits for headers for ever, holds headers of any size, takes any number of requests that are sent before the
-first is answered, and never gives up on an answer that nobody takes. Each of these costs a stranger nothing.
+uvicorn waits for headers for ever, holds headers and trailers of any size, takes any number of requests that are sent
+before the first is answered, and never gives up on an answer that nobody takes. Each of these costs a stranger nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.web.boundary import DATA_POLICY
 from app.web.problems import problem
 
-#: Line and headers of one request.
+#: Line and headers of one request, and what comes between two pieces of its body or behind the last.
 LARGEST_HEADERS = 32 * 1024
 #: Requests that are sent before the first of them is answered.
 MOST_AHEAD = 16
@@ -61,8 +61,9 @@ class Connection(HttpToolsProtocol):
         self._body_since: float | None = None
         self._unsent_since: float | None = None
         self._unsent = 0
-        self._headers_size = 0
-        #: Whether headers or a body ended in the bytes that came last.
+        #: Bytes of headers, or of what has come since the last piece of a body: names of chunks, and trailers.
+        self._aside = 0
+        #: Whether headers, a body or a piece of one ended in the bytes that came last.
         self._went_on = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the base
@@ -92,27 +93,38 @@ class Connection(HttpToolsProtocol):
         self._went_on = False
         super().data_received(data)
         # Of bytes in which an earlier part ended it is not known how many are of these headers; they are few.
-        if self._headers_since is not None and not self._went_on:
-            self._headers_size += len(data)
-            if self._headers_size > LARGEST_HEADERS:
-                self._refuse("headers_too_large")
+        is_asked = self._headers_since is not None or self._body_since is not None
+        if is_asked and not self._went_on:
+            self._aside += len(data)
+            if self._aside > LARGEST_HEADERS:
+                self._refuse("headers_too_large" if self._body_since is None else None)
 
     def on_message_begin(self) -> None:
         """Begin to wait for headers."""
         super().on_message_begin()
         self._headers_since = self.loop.time()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header in; what comes behind a body is none, for who looked at the headers has not seen it."""
+        if self._body_since is None:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Begin to wait for a body; what is raised here ends the connection."""
-        self._headers_since, self._headers_size, self._went_on = None, 0, True
+        self._headers_since, self._aside, self._went_on = None, 0, True
         self._body_since = self.loop.time()
         if len(self.pipeline) >= MOST_AHEAD:
             raise ValueError("too many requests are sent ahead")
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body in."""
+        self._aside, self._went_on = 0, True
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Wait for nothing."""
-        self._body_since, self._went_on = None, True
+        self._body_since, self._aside, self._went_on = None, 0, True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 # the base's own words
@@ -144,7 +156,7 @@ class Connection(HttpToolsProtocol):
         if self._headers_since is not None and answered:
             seconds = GRACE_SECONDS if self._refused else self._allowed.headers_seconds
             if now - self._headers_since > seconds:
-                self._refuse("headers_timeout" if self._headers_size else None)
+                self._refuse("headers_timeout" if self._aside else None)
         elif self._body_since is not None and not self.flow.read_paused:
             late = now - self._body_since > self._allowed.body_seconds + GRACE_SECONDS
             if late:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,44 @@ def test_a_late_body_is_told_and_closed(few: Started) -> None:
     with few.connect() as connection:
         connection.sendall(head.encode() + b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
         assert code(until_closed(connection)) == (b"408", "body_timeout")
+
+
+@pytest.mark.parametrize(
+    "piece", [b"X-More: " + b"a" * 8000 + b"\r\n", b"a" * 8000], ids=["many trailers", "one long trailer"]
+)
+def test_trailers_that_go_on_are_cut_off(few: Started, piece: bytes) -> None:
+    """Nobody reads them, and who sends them need not say who they are: they were kept as long as a body may take."""
+    head = b"POST /v1/submissions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-First: "
+    sent, most = 0, 32 * 1024 * 1024
+    with few.connect() as connection, suppress(ConnectionError):
+        connection.sendall(head)
+        while sent < most:
+            connection.sendall(piece * 8)
+            sent += 8 * len(piece)
+    assert sent < most
+
+
+def test_what_comes_behind_a_body_is_no_header(few: Started) -> None:
+    """What looked at the headers has not seen it (RFC 9110, section 6.5.1); the next request on the connection has."""
+    head = f"POST /v1/submissions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {few.key}\r\n"
+    body = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    with few.connect() as connection:
+        connection.sendall(head.encode() + body + b"Idempotency-Key: k-behind-the-body\r\n\r\n")
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        came = until_closed(connection)
+    assert came.count(b'"code": "idempotency_key_missing"') == 1
+    assert came.count(b"HTTP/1.1 200 OK") == 1
+
+
+def test_a_body_in_the_smallest_pieces_is_read(few: Started) -> None:
+    """However much lies between them: each piece begins the count anew."""
+    head = f"POST /v1/instruments/trq-s/score HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {few.key}\r\n"
+    head += "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    body = b'{"answers":{"1":4}' + b" " * 20_000 + b"}"
+    pieces = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+    with few.connect() as connection:
+        connection.sendall(head.encode() + pieces + b"0\r\n\r\n")
+        assert until_closed(connection).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_headers_behind_a_large_body_are_not_large(few: Started) -> None:
