@@ -35,6 +35,7 @@ from app.storage.runtime import Runtime
 from app.submissions import store
 from app.submissions.open_episode import Finished, OpenEpisode, open_episodes
 from app.submissions.prepare import Prepared
+from app.submissions.read import not_current
 from app.submissions.sort_out import sort_out
 from app.submissions.stored import StoredSubmission, sees
 from app.submissions.write import Made, People, Taken, write
@@ -218,7 +219,7 @@ class Intake:
             client_id=target.client_id,
             therapist_id=target.therapist_id,
             episode=episode,
-            instead_of=self._current(target, episode),
+            instead_of=self._current(form.caller, target, episode),
         )
 
     def _check_series(self, form: Prepared, target: StoredSubmission, episode: Episode) -> None:
@@ -237,7 +238,7 @@ class Intake:
         if faults:
             raise InvalidSubmission(*faults)
 
-    def _current(self, target: StoredSubmission, episode: OpenEpisode) -> CourseForm:
+    def _current(self, caller: Caller, target: StoredSubmission, episode: OpenEpisode) -> CourseForm:
         """Return the form to correct, now that its episode is locked: it must still be the current one."""
         first = next((t for t in self._taken.values() if t.form.entry.corrects == target.submission_id), None)
         if first is not None:
@@ -245,7 +246,7 @@ class Intake:
         current = episode.stored(target.submission_id, session_number=target.session_number)
         if current is None:
             successor, _ = store.read_fate(self._connection, target.submission_id, organisation=self._organisation)
-            raise NotCurrent(submission_id=str(successor) if successor is not None else None)
+            raise not_current(self._connection, caller, target, successor=successor)
         return current
 
     def _finish(self) -> dict[UUID, Finished]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.episodes.told import read_told, read_untold
-from app.errors import NotFound
+from app.errors import NotCurrent, NotFound
 from app.storage.runtime import Runtime
 from app.submissions import store
 from app.submissions.stored import StoredSubmission, Withdrawal, comment_place, sees
@@ -65,6 +65,15 @@ def as_told(connection: Connection, runtime: Runtime, caller: Caller, form: Stor
         recommendations=said.recommendations,
         recomputed_later_sessions=0,  # it counts sessions that the caller must not know to be rated
     )
+
+
+def not_current(
+    connection: Connection, caller: Caller, form: StoredSubmission, *, successor: UUID | None
+) -> NotCurrent | NotFound:
+    """Say that a form counts no longer and what replaced it, or that it is absent where it is read so: see as_told."""
+    if caller.must_be_told and read_untold(connection, [form.episode_id], organisation=caller.organisation):
+        return NotFound()
+    return NotCurrent(submission_id=None if successor is None else str(successor))
 
 
 async def is_all_told(runtime: Runtime, caller: Caller, episode_ids: Collection[UUID]) -> bool:

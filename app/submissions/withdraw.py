@@ -22,6 +22,7 @@ from app.submissions import store
 from app.submissions.find import Wanted, find
 from app.submissions.open_episode import Finished, OpenEpisode, open_episodes
 from app.submissions.prepare import key_digest
+from app.submissions.read import not_current
 from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason, sees
 from app.submissions.tally import keep_count
 from app.submissions.write import Rows, add_revisions, episode_events, signal_news
@@ -83,7 +84,7 @@ class _Withdrawal:
         episode = self._episode(target)
         successor, before = store.read_fate(self._connection, submission_id, organisation=self._organisation)
         if successor is not None:
-            raise NotCurrent(submission_id=str(successor))
+            raise not_current(self._connection, self._caller, target, successor=successor)
         rows: Rows = {}
         if bound is None:
             rows[idempotency_keys] = [self._key_row(key, fingerprint, submission_id, created=before is None)]

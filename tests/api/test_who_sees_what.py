@@ -222,6 +222,18 @@ def test_how_many_sessions_were_looked_at_again_tells_of_no_untold_form(clinic: 
     assert clinic.withdraw(late[1]["id"]).json()["recomputed_later_sessions"] == 1
 
 
+def test_a_form_that_an_untold_one_has_replaced_is_gone_for_the_therapist(clinic: Clinic) -> None:
+    """It is read as absent, and so can't be corrected or withdrawn either: a conflict would name what replaced it."""
+    therapist = clinic.bound("therapist", "th-7")
+    told = clinic.recorded(form())["id"]
+    new = clinic.correct(told, form(answers=LOW, seen_by_therapist=False)).json()["id"]
+    assert therapist.get(f"/v1/submissions/{told}").status_code == 404
+    assert problem(therapist.withdraw(told))["code"] == "not_found"
+    assert problem(therapist.correct(told, form()))["code"] == "not_found"
+    assert problem(clinic.withdraw(told))["submission_id"] == new
+    assert problem(clinic.correct(told, form()))["submission_id"] == new
+
+
 def test_a_therapists_caseload_is_as_if_no_untold_form_was_filled_in(clinic: Clinic) -> None:
     """Neither its session nor its time, nor the ending that it reported, nor that it came when a form was missing."""
     first = clinic.recorded(form(session_number=1, episode_ref="e"))
