@@ -23,6 +23,7 @@ from app.errors import (
 from app.submissions import store
 from app.submissions.find import Found, Wanted, find
 from app.submissions.prepare import Prepared
+from app.submissions.read import not_current
 from app.submissions.sources import by_source
 from app.submissions.stored import StoredSubmission, sees
 
@@ -156,7 +157,11 @@ def _by_ids(connection: Connection, told: Sorted, *, organisation: UUID) -> None
         if there is None:
             continue
         if store.read_content(connection, there.submission_id, organisation=organisation) == form.content:
-            told.there(index, there.submission_id)
+            if there.current:
+                told.there(index, there.submission_id)
+                continue
+            successor, _ = store.read_fate(connection, there.submission_id, organisation=organisation)
+            told.errors[index] = not_current(connection, form.caller, there, successor=successor)
         elif sees(form.caller, there):
             told.errors[index] = AlreadyExists(submission_id=str(there.submission_id))
         else:

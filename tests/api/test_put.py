@@ -129,6 +129,19 @@ def test_an_id_belongs_to_the_organisation_not_to_an_application(clinic: Clinic)
     refused(other.put(made, form(answers=OTHER)), 412, "already_exists")
 
 
+def test_what_was_taken_back_is_not_told_as_stored_to_another_application(clinic: Clinic) -> None:
+    """A form that counts no longer: who puts it anew would believe that it does, and it would be lost."""
+    other = clinic.service.application(clinic.organisation)
+    gone, old = uuid4(), uuid4()
+    clinic.put(gone, form())
+    clinic.withdraw(gone)
+    clinic.put(old, form(session_number=2))
+    new = clinic.correct(old, form(session_number=2, answers=OTHER)).json()["id"]
+    with nothing_stored(clinic):
+        assert "submission_id" not in refused(other.put(gone, form()), 409, "not_current")
+        assert refused(other.put(old, form(session_number=2)), 409, "not_current")["submission_id"] == new
+
+
 def test_a_minimal_answer_has_the_place_only(clinic: Clinic) -> None:
     """`Prefer: return=minimal`."""
     made = uuid4()
