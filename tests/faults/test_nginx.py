@@ -97,7 +97,8 @@ def test_a_problem_of_the_service_is_passed_on(http: httpx.Client) -> None:
 
 def test_the_metrics_stay_inside(http: httpx.Client) -> None:
     """They are for the operator, at the service's own address."""
-    assert http.get("/metrics").status_code == 404
+    assert code(http.get("/metrics")) == (404, "not_found")
+    assert code(http.get("/-/not_found")) == (404, "not_found")
 
 
 def test_a_body_over_a_mebibyte_is_refused(http: httpx.Client) -> None:
@@ -112,6 +113,47 @@ def test_a_body_over_a_mebibyte_is_refused(http: httpx.Client) -> None:
 def test_large_headers_are_refused(http: httpx.Client) -> None:
     """A header has at most 8 KiB."""
     assert code(http.get("/v1/instruments", headers={"X-Large": "x" * 9000})) == (431, "headers_too_large")
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1", (431, "headers_too_large")),
+        (b"GET /../../livez HTTP/1.1", (400, "bad_request")),
+        (b"CONNECT a:443 HTTP/1.1", (400, "bad_request")),
+        (b"TRACE /livez HTTP/1.1", (400, "bad_request")),
+        (b"GET /livez HTTP/3.1", (400, "bad_request")),
+        (b"POST /livez HTTP/1.1\r\nTransfer-Encoding: gzip, chunked", (400, "bad_request")),
+    ],
+    ids=["long path", "above the root", "tunnel", "trace", "version", "coding"],
+)
+def test_what_the_proxy_can_not_read_is_the_callers_fault(
+    behind: tuple[Nginx, Served], line: bytes, answer: tuple[int, str]
+) -> None:
+    """A problem with a status of its own, not the proxy's page, and no 500 for a path that is none."""
+    with connect(behind[0]) as connection:
+        connection.sendall(line + b"\r\nHost: a\r\nConnection: close\r\n\r\n")
+        came = until_closed(connection)
+    head, _, body = came.partition(b"\r\n\r\n")
+    status, *fields = head.decode().split("\r\n")
+    headers = [(name, value) for name, _, value in (field.partition(": ") for field in fields)]
+    assert code(httpx.Response(int(status.split()[1]), headers=headers, content=body)) == answer
+
+
+def test_no_tls_where_it_is_spoken_is_told(behind: tuple[Nginx, Served]) -> None:
+    """As a problem too."""
+    assert code(httpx.get(f"http://127.0.0.1:{behind[0].port}/livez")) == (400, "bad_request")
+
+
+def test_one_address_too_busy_is_told_when_to_come_again(behind: tuple[Nginx, Served], tmp_path: Path) -> None:
+    """429 with Retry-After, by the proxy itself."""
+    port = int(behind[1].url.rpartition(":")[2])
+    with proxy(tmp_path, service=port, changes={"rate=500r/s": "rate=1r/m", "burst=1000 ": ""}) as running:
+        trust = ssl.create_default_context(cafile=running.certificate)
+        answers = [httpx.get(f"{running.url}/livez", verify=trust) for _ in range(2)]
+    assert answers[0].status_code == 200
+    assert code(answers[1]) == (429, "rate_limited")
+    assert answers[1].headers["Retry-After"] == "1"
 
 
 def test_slow_headers_are_cut(behind: tuple[Nginx, Served]) -> None:
