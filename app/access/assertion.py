@@ -64,10 +64,10 @@ def _is_for_us(audience: object, ours: frozenset[str]) -> bool:
 
 
 def _binding(claims: Mapping[str, Any]) -> Binding | None:
-    """Read for which one person the token shall be."""
+    """Read for which one person the token shall be; null is nobody's name, and must not open everybody."""
     people: tuple[tuple[Literal["client", "therapist"], str], ...]
     people = (("client", "client_ref"), ("therapist", "therapist_ref"))
-    found = [read_reference(kind, claims[name]) for kind, name in people if claims.get(name) is not None]
+    found = [read_reference(kind, claims[name]) for kind, name in people if name in claims]
     if len(found) > 1:
         raise Unauthenticated
     return found[0] if found else None

@@ -65,6 +65,8 @@ def checked_window(
 ) -> tuple[datetime, datetime]:
     """Return from when to when the form may be filled in, or say what is wrong with it."""
     opens = opens_at or now
+    if opens > now + LONGEST:
+        raise InvalidSubmission(Fault(pointer="/opens_at", code="out_of_range"))
     expires = expires_at or max(opens, now) + USUAL
     if not now < expires <= now + LONGEST:
         raise InvalidSubmission(Fault(pointer="/expires_at", code="out_of_range"))

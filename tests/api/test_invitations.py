@@ -272,7 +272,8 @@ def test_a_form_may_be_fetched_ahead_and_not_filled_in_ahead(clinic: Clinic) -> 
         ({"session_number": 0}, 422, "validation_failed", [("/session_number", "out_of_range")]),
         ({"expires_at": "2026-01-01T00:00:00Z"}, 422, "validation_failed", [("/expires_at", "out_of_range")]),
         ({"expires_at": "2099-01-01T00:00:00Z"}, 422, "validation_failed", [("/expires_at", "out_of_range")]),
-        ({"opens_at": "2099-01-01T00:00:00Z"}, 422, "validation_failed", [("/expires_at", "out_of_range")]),
+        ({"opens_at": "2099-01-01T00:00:00Z"}, 422, "validation_failed", [("/opens_at", "out_of_range")]),
+        ({"opens_at": "9999-12-31T23:59:59Z"}, 422, "validation_failed", [("/opens_at", "out_of_range")]),
         ({"comment": CANARY}, 422, "validation_failed", [("/comment", "unknown_field")]),
     ],
 )

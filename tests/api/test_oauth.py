@@ -177,6 +177,8 @@ def bad_assertions(backend: Backend) -> dict[str, str]:
         "a person whose name grows when it is kept": {"client_ref": "\U0001d160" * 200},
         "two people": {"client_ref": "mrn-1", "therapist_ref": "th-1"},
         "a person that is a number": {"client_ref": 7},
+        "a client that is null": {"client_ref": None},
+        "a therapist that is null": {"therapist_ref": None},
         "a person with a control": {"client_ref": "mrn\n1"},
         "an actor that is a text": {"act": "th-1"},
         "an actor without a name": {"act": {}},
