@@ -12,6 +12,7 @@ from http import HTTPStatus
 from secrets import token_hex
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.web.boundary import DATA_POLICY
@@ -88,16 +89,42 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             self._refuse("too_many_connections", **{"Retry-After": "1"})
             return
+        self._unset_keepalive_if_required()
         if self._headers_since is None and self._body_since is None:
             self._headers_since = self.loop.time()
         self._went_on = False
-        super().data_received(data)
+        self._parse(data)
         # Of bytes in which an earlier part ended it is not known how many are of these headers; they are few.
         is_asked = self._headers_since is not None or self._body_since is not None
         if is_asked and not self._went_on:
             self._aside += len(data)
             if self._aside > LARGEST_HEADERS:
                 self._refuse("headers_too_large" if self._body_since is None else None)
+
+    def _parse(self, data: bytes) -> None:
+        """Take a request apart; one that offers to go on in another protocol is answered in this one.
+
+        Many Java programs offer HTTP/2 with every post (RFC 9110, section 7.8); the parser reads no body of such a one.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offered:
+            self._parse(self._without_offer() + data[offered.args[0] :])
+        except httptools.HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self._refuse("bad_request")
+
+    def _without_offer(self) -> bytes:
+        """Write the headers that were read anew without the offer, for a parser that knows nothing of it."""
+        line = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        headers = [b"%s: %s\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        return b"".join((line, *headers, b"\r\n"))
+
+    @property
+    def _is_offer(self) -> bool:
+        """Say whether the request that is being read offers another protocol; a tunnel is asked for, not offered."""
+        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
 
     def on_message_begin(self) -> None:
         """Begin to wait for headers."""
@@ -111,6 +138,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin to wait for a body; what is raised here ends the connection."""
+        if self._is_offer:
+            return
         self._headers_since, self._aside, self._went_on = None, 0, True
         self._body_since = self.loop.time()
         if len(self.pipeline) >= MOST_AHEAD:
@@ -124,12 +153,10 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Wait for nothing."""
+        if self._is_offer:
+            return
         self._body_since, self._aside, self._went_on = None, 0, True
         super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 # the base's own words
-        """Answer what is no HTTP."""
-        self._refuse("bad_request")
 
     def _look(self) -> None:
         """Close the connection if it is late, else look again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -56,3 +57,32 @@ def test_what_is_well_framed_has_two_answers(running: Started) -> None:
     """The same two requests, told apart as they should be: the test above is one that can fail."""
     came = answered(running, b"Content-Length: 5\r\n\r\n12345" + SMUGGLED)
     assert (came.count(b"HTTP/1.1 "), came.count(b"alive")) == (2, 1)
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+@pytest.mark.parametrize("pieces", ["one", "two", "chunked"])
+def test_an_offer_of_another_protocol_is_passed_over(running: Started, protocol: str, pieces: str) -> None:
+    """Java's own client offers HTTP/2 with every post: the body is read, however it comes, and so is what follows."""
+    body = b'{"answers": {"1": 4}}'
+    head = (
+        "POST /v1/instruments/trq-s/score HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        f"Upgrade: {protocol}\r\nHTTP2-Settings: AAEAAEAAAAIAAAAA\r\nAuthorization: Bearer {running.key}\r\n"
+        "Content-Type: application/json\r\n"
+    ).encode()
+    framed = b"Content-Length: %d\r\n\r\n" % len(body), body
+    if pieces == "chunked":
+        framed = b"Transfer-Encoding: chunked\r\n\r\n", b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sent = (
+            [head + framed[0] + framed[1] + SMUGGLED] if pieces == "one" else [head + framed[0], framed[1] + SMUGGLED]
+        )
+        for part in sent:
+            connection.sendall(part)
+            time.sleep(0.1)
+        came = b""
+        while part := connection.recv(65536):
+            came += part
+    assert (came.count(b"HTTP/1.1 "), came.count(b"HTTP/1.1 200 OK")) == (2, 2)
+    assert came.count(b'"component":"total"') == 1
+    assert came.count(b"alive") == 1
