@@ -31,10 +31,11 @@ class AnsweredCheck:
 
 
 async def bring_check(runtime: Runtime, caller: Caller, sent: AnsweredCheck, *, choose: Choose) -> Received:
-    """Keep a safety check under an invitation, before or after its form; the same again is answered as the first time.
+    """Keep a safety check under an invitation, before or after its form; the same again is kept once, and not told.
 
-    Other content is another check, not a refusal: the sender of the invitation has the token, too. One check for each
-    invitation would let them find out by a try whether there is one, and take the client's place by sending their own.
+    It is answered as if it were the first, or the sender of the invitation, who has the token, could try what the
+    client may have said, and when. Other content is another check, not a refusal: one check for each invitation would
+    let them find out by a try whether there is one, and take the client's place by sending their own.
     """
     found = await invited_to_check(runtime, caller)
     check_time(found, completed_at=sent.completed_at, now=runtime.now())

@@ -73,7 +73,7 @@ async def receive(
         if along is not None:
             along(connection)
         attempt = _Attempt(connection=connection, runtime=runtime, caller=caller, sent=sent, choose=choose)
-        return attempt.run(digest)
+        return attempt.run(digest, tells_repeats=route != "invitations")
 
     async with runtime.flights.hold([digest]):
         return await runtime.database.write(work, organisation=caller.organisation)
@@ -89,13 +89,17 @@ class _Attempt:
     sent: SafetyCheck
     choose: Choose
 
-    def run(self, key: bytes) -> Received:
+    def run(self, key: bytes, *, tells_repeats: bool) -> Received:
+        """Keep the check, or find it kept; a repeat that isn't told is answered and refused as a first one would be.
+
+        Words and language of the first receipt, and a receipt where none is given any more, would tell it.
+        """
         organisation = self.caller.organisation
         fingerprint = self.runtime.keys.content("request", to_json(self.sent), organisation=organisation)
         before = find_check_by_key(self.connection, key, organisation=organisation)
-        if before is not None:
-            if before.fingerprint != fingerprint:
-                raise KeyReused
+        if before is not None and before.fingerprint != fingerprint:
+            raise KeyReused
+        if before is not None and tells_repeats:
             content = opened(self.connection, self.runtime, before, organisation=organisation)
             return Received(receipt=content.receipt, replayed=True)
         row, recipients = ready(self.connection, organisation=organisation)
@@ -106,6 +110,8 @@ class _Attempt:
             raise SafeguardingNotConfigured
         told = offered(texts_of(row), self.choose)
         receipt = Receipt(locale=told.form.locale, who_reads=told.before.who_reads, in_a_crisis=told.before.in_a_crisis)
+        if before is not None:
+            return Received(receipt=receipt, replayed=True)
         content = Content(client_ref=person.client_ref, answers=self.sent.answers, receipt=receipt, kept_from=kept_from)
         made = self._row(person, content, position=position, settings=row)
         insert_check(self.connection, {**made, "key": key, "fingerprint": fingerprint}, organisation=organisation)

@@ -162,9 +162,9 @@ async def get_invited_safety_form(request: Request, caller: Invited, service: Se
     summary="Send the safety check beside the form that is due",
     description=(
         "With the token of an invitation as bearer, before or after its form, and as long as the form would be taken. "
-        "Safe to repeat: the same content answers the same receipt with `Idempotent-Replayed: true`, and is kept once. "
-        "Other content is another check: who has the token, but not the words, can't find out whether one was sent, "
-        "nor send one in its place. No other operation shows that there is one."
+        "Safe to repeat: the same content is kept once, and answered like a first one, in the language that is asked "
+        "for now. Other content is another check: who has the token can't find out whether one was sent, nor send one "
+        "in its place. No other operation shows that there is one."
     ),
     responses=problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
     openapi_extra=LANGUAGE,

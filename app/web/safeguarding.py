@@ -96,7 +96,11 @@ async def post_safety_check(
 ) -> Response:
     """Receive one check."""
     key = checked_key(idempotency_key)
-    return receipt_answer(await receive(service, caller, safety_check_of(sent), key=key, choose=choosing(request)))
+    found = await receive(service, caller, safety_check_of(sent), key=key, choose=choosing(request))
+    response = receipt_answer(found)
+    if found.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
 @router.get(
@@ -184,10 +188,8 @@ def form_answer(found: Offered) -> Response:
 
 
 def receipt_answer(found: Received) -> Response:
-    """Answer that a check came in."""
+    """Answer that a check came in, and not whether it was here before."""
     headers = {"Content-Language": found.receipt.locale, "Vary": "Accept-Language"}
-    if found.replayed:
-        headers["Idempotent-Replayed"] = "true"
     return answer(receipt_out(found.receipt), status=201, headers=headers)
 
 
