@@ -50,10 +50,11 @@ class Settings(BaseSettings):
     )
     rate_limit_person_writes: Rate = Field(
         default="20/second",
-        description="What a key, a token or an invitation of one person may send, for each worker, or `off`.",
+        description="What a key or token of one person, or an invitation, may send, for each worker, or `off`.",
     )
     rate_limit_person_reads: Rate = Field(
-        default="50/second", description="What a key or a token of one person may read, for each worker, or `off`."
+        default="50/second",
+        description="What a key or token of one person, or an invitation, may read, for each worker, or `off`.",
     )
     rate_limit_failed_logins: Rate = Field(
         default="100/minute", description="Wrong credentials from one address, for each worker, or `off`."

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from app.web.header_parameters import add_headers
 from app.web.problems import ProblemOut
+from app.web.seen import UNTOLD
 from app.web.wire import In, Out
 
 _DESCRIPTIONS = {
@@ -63,7 +64,7 @@ _RATE_LIMITS: dict[str, dict[str, Any]] = {
     "RateLimit-Policy": {
         "description": (
             'The limit that was counted against: `"writes";q=1000;w=1` is 1000 writes in a second, '
-            '`"person-writes"` what one person has of them.'
+            '`"person-writes"` what one person or invitation has of them. Never told of safety checks.'
         ),
         "schema": {"type": "string", "maxLength": 100},
     },
@@ -169,7 +170,7 @@ def _restrict_texts(node: Any) -> None:
             _restrict_texts(part)
 
 
-def _complete(operation: dict[str, Any]) -> None:
+def _complete(operation: dict[str, Any], *, is_told: bool) -> None:
     """Add what holds for every operation, whichever route declares it."""
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
@@ -179,7 +180,7 @@ def _complete(operation: dict[str, Any]) -> None:
         responses.update({str(status): said for status, said in problems(408).items()})
     # No security says that none is needed, which is not the same as nothing said; wrong proofs are counted anyway.
     if operation.setdefault("security", []) or "requestBody" in operation:
-        _limit(responses)
+        _limit(responses, is_told=is_told)
     operation["responses"] = dict(sorted(responses.items()))
     for parameter in operation.get("parameters", []):
         schema = _without_null(parameter["schema"])
@@ -191,13 +192,17 @@ def _complete(operation: dict[str, Any]) -> None:
         parameter.update({**_PARAMETERS.get(parameter["name"], {}), **parameter, "schema": schema})
 
 
-def _limit(responses: dict[str, Any]) -> None:
-    """Say that an operation is counted, and what is answered when it is too much."""
+def _limit(responses: dict[str, Any], *, is_told: bool) -> None:
+    """Say that an operation is counted, and what is answered when it is too much; of safety checks not how it stands.
+
+    Wrong credentials are counted and told there, too.
+    """
     responses.update({str(status): said for status, said in problems(429).items()})
     responses["429"]["headers"] = {"Retry-After": _RETRY_AFTER}
     told = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_LIMITS}
-    for response in responses.values():
-        response["headers"] = {**response.get("headers", {}), **told}
+    for status, response in responses.items():
+        if is_told or status in {"401", "429"}:
+            response["headers"] = {**response.get("headers", {}), **told}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -260,8 +265,8 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             schemas.pop(unused, None)
         paths = document["paths"].items()
         operations = [(path, one) for path, methods in paths for one in methods.values()]
-        for method, operation in (one for _, methods in paths for one in methods.items()):
-            _complete(operation)
+        for path, method, operation in ((path, *one) for path, methods in paths for one in methods.items()):
+            _complete(operation, is_told=not path.startswith(UNTOLD))
             add_headers(operation, method=method)
         _link(operations)
         _sharpen(document)

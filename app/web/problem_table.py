@@ -133,7 +133,8 @@ _KINDS = (
         "rate_limited",
         429,
         "Too many requests",
-        "Nothing was stored: try again with the same key after `Retry-After` seconds. `RateLimit` says how it stands.",
+        "Nothing was stored: try again with the same key after `Retry-After` seconds. `RateLimit` says how it stands, "
+        "but for safety checks.",
     ),
     ProblemKind(
         "unsupported_media_type", 415, "The body is not declared as JSON", "Send `Content-Type: application/json`."

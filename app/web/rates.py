@@ -8,10 +8,11 @@ draft-ietf-httpapi-ratelimit-headers-10.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from time import monotonic
+from uuid import UUID
 
 from limits import RateLimitItem, parse
 from limits.storage import Storage
@@ -19,8 +20,9 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.caller import Caller
-from app.errors import Unauthenticated
+from app.errors import Fault, InvalidSubmission, Unauthenticated
 from app.web.problems import WebProblem, problem
+from app.web.seen import UNTOLD
 
 #: Applications or peers that are counted at a time; of more the one that was seen first is forgotten.
 MOST_COUNTED = 10_000
@@ -115,12 +117,51 @@ class Rate:
         return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", now.encode())], seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """What one request counts against, the caller's own first: the smallest, which the caller has to keep to."""
+
+    scope: Scope
+    against: Sequence[tuple[Rate, tuple[str, ...]]]
+    is_told: bool
+
+    def hit(self, times: int = 1) -> int | None:
+        """Count, and say in how many seconds to come again if it is too much; what is told is told in the answer."""
+        for rate, whose in self.against:
+            if not rate.counting.hit(rate.item, *whose, cost=times):
+                return self._tell(rate, whose)
+        if self.against:
+            self._tell(*self.against[0])
+        return None
+
+    def _tell(self, rate: Rate, whose: tuple[str, ...]) -> int:
+        fields, seconds = rate.fields(*whose)
+        if self.is_told:
+            self.scope["state"]["headers"] = fields
+        return seconds
+
+    def items(self, number: int) -> None:
+        """Count a batch of one person by what is in it, before any of it is looked at; one is counted already."""
+        if number < 2 or not self.against:
+            return
+        seconds = self.hit(number - 1)
+        if number > self.against[0][0].item.amount:  # to come again would not help
+            raise InvalidSubmission(Fault(pointer="/items", code="too_long"))
+        if seconds is not None:
+            raise WebProblem("rate_limited", headers={"Retry-After": str(seconds)})
+
+
 class RateLimits:
     """Middleware that counts an application's writes and reads, and refuses what is too much.
 
-    What was sent with GET or HEAD is a read, all else a write, a batch one of them. Whoever calls as one person, by a
-    bound key or token or by an invitation, has a small count of their own, and all such callers of an application
-    share a second one of its size: one phone stops neither the others nor the system that the application is.
+    What was sent with GET or HEAD is a read, all else a write; an application's batch is one of them, a person's as
+    many as it has items. Whoever calls as one person, by a bound key or token, has a small count of their own, each
+    invitation has another, and all persons of an application share one of its size, all invitations another: one
+    phone stops neither the others nor the system that the application is, and who has made an invitation sees and
+    stops nothing but that invitation.
+
+    Safety checks are counted apart from everything else, and never told: what is left would say when one was sent.
+    The sender of an invitation has its token, too, so that those of one person are counted by where they come from.
     """
 
     def __init__(self, app: ASGIApp, *, application: tuple[str, str], person: tuple[str, str]) -> None:
@@ -133,28 +174,36 @@ class RateLimits:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count one request; every answer to a caller tells how it stands."""
+        """Count one request; every answer to a caller tells how it stands, but for safety checks."""
         caller = scope["state"].get("caller") if scope["type"] == "http" else None
-        counted = [] if caller is None else self._counted(caller, is_read=scope["method"] in _READS)
-        for rate, whose in counted:
-            if not rate.counting.hit(rate.item, *whose):
-                scope["state"]["headers"], seconds = rate.fields(*whose)
+        if caller is not None:
+            counting = self._counting(scope, caller)
+            seconds = counting.hit()
+            if seconds is not None:
                 await _refused(scope, seconds)(scope, receive, send)
                 return
-        if counted:
-            rate, whose = counted[0]  # the smallest: what the caller has to keep to
-            scope["state"]["headers"], _ = rate.fields(*whose)
+            if _person(caller) is not None:
+                scope["state"]["counting"] = counting
         await self._app(scope, receive, send)
 
-    def _counted(self, caller: Caller, *, is_read: bool) -> list[tuple[Rate, tuple[str, ...]]]:
-        """List what a request counts against, the caller's own first; what is off is left out."""
+    def _counting(self, scope: Scope, caller: Caller) -> Counting:
+        """List what a request counts against; what is off is left out."""
+        is_read, is_check = scope["method"] in _READS, scope["path"].startswith(UNTOLD)
         of_all, of_one = (self._reads, self._person_reads) if is_read else (self._writes, self._person_writes)
-        application = (caller.organisation.hex, caller.application.hex)
-        person = caller.client_id or caller.therapist_id
-        if person is None:
-            return [(of_all, application)] if of_all else []
-        shared = (of_all, (*application, "persons"))
-        return [(rate, whose) for rate, whose in ((of_one, (*application, person.hex)), shared) if rate]
+        application = (caller.organisation.hex, caller.application.hex, *(["safety"] if is_check else []))
+        person = _person(caller)
+        counted: list[tuple[Rate | None, tuple[str, ...]]] = [(of_all, application)]
+        if person is not None:
+            kind = "persons" if caller.invitation is None else "invitations"
+            own = (*application, kind, person.hex, *([_network(scope)] if is_check else []))
+            counted = [(of_one, own), (of_all, (*application, kind))]
+        against = [(rate, whose) for rate, whose in counted if rate is not None]
+        return Counting(scope=scope, against=against, is_told=not is_check)
+
+
+def _person(caller: Caller) -> UUID | None:
+    """Name the one for whom a credential is: an invitation is for itself, whoever else its client has it from."""
+    return caller.invitation or caller.client_id or caller.therapist_id
 
 
 class FailedLogins:

@@ -117,7 +117,8 @@ async def put_submission(  # noqa: PLR0917 - FastAPI passes by name
     description=(
         "One result for each form, in order, each with its own idempotency key and its own status: a form with faults "
         "does not keep the others out. Safe to repeat as a whole or in other pieces. `Prefer: return=minimal` leaves "
-        "the bodies of stored forms out."
+        "the bodies of stored forms out. By a key or token of one person each form counts as a request, and there are "
+        "as many at most as `RateLimit-Policy` says."
     ),
     responses=problems(400, 401, 403, 413, 415, 422, 503),
 )

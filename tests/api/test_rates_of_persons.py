@@ -9,6 +9,7 @@ import pytest
 
 from app.settings import Settings
 from app.web import rates
+from tests.api.refusals import nothing_stored, told
 from tests.api.test_invitations import invited
 from tests.api.test_limits import limited, of_a_limit
 from tests.api.tokens import Backend
@@ -70,13 +71,63 @@ def test_a_refused_person_uses_up_nothing_that_others_share(clinic: Clinic) -> N
         assert statuses(other, 2) == [422, 200] * 2
 
 
-def test_an_invitation_counts_as_its_client(clinic: Clinic) -> None:
-    """A form's way in is a person's: it is not counted with the application that made it."""
-    token = invited(clinic)[0]["token"]
-    with limited(clinic, **RATES) as calling:
-        guest = replace(calling, api_key=token)
-        assert [guest.get("/v1/invitations/mine").status_code for _ in range(3)] == [200, 200, 429]
+def test_each_invitation_counts_for_itself(clinic: Clinic) -> None:
+    """Neither with the application that made it, nor with others of its client, nor with the client's phone."""
+    guests = [replace(clinic, api_key=invited(clinic)[0]["token"]) for _ in range(2)]
+    phone = clinic.bound("client", "mrn-1042")
+    with limited(clinic, **(RATES | {"rate_limit_reads": "6/hour"})) as calling:
+        first, second, phone = (replace(one, service=calling.service) for one in (*guests, phone))
+        mine = [first.get("/v1/invitations/mine") for _ in range(3)]
+        assert [one.status_code for one in mine] == [200, 200, 429]
+        assert of_a_limit(mine[1]) == ('"person-reads";q=2;w=3600', '"person-reads";r=0;t=3600')
+        assert second.get("/v1/invitations/mine").headers["RateLimit"] == '"person-reads";r=1;t=3600'
+        assert phone.get(INSTRUMENTS).headers["RateLimit"] == '"person-reads";r=1;t=3600'
         assert statuses(calling, 4) == [422, 200] * 4
+
+
+def test_all_invitations_together_stop_no_phone(clinic: Clinic) -> None:
+    """Whoever may invite makes as many as they like, of anybody: together they have a rate of their own."""
+    guests = [replace(clinic, api_key=invited(clinic)[0]["token"]) for _ in range(3)]
+    phone = clinic.bound("client", "mrn-1042")
+    with limited(clinic, **RATES) as calling:
+        by = [replace(one, service=calling.service) for one in guests]
+        assert [one.get("/v1/invitations/mine").status_code for one in by * 2] == [200] * 4 + [429] * 2
+        assert statuses(replace(phone, service=calling.service), 2) == [422, 200] * 2
+
+
+def batch(number: int) -> dict[str, Any]:
+    """Make a batch of things that are no forms."""
+    return {"items": [{"key": f"k-{n}", "form": {}} for n in range(number)]}
+
+
+def test_a_persons_batch_counts_by_its_items(clinic: Clinic) -> None:
+    """Before any of it is looked at, whatever becomes of it; an application's is one request."""
+    with limited(clinic, rate_limit_writes="10/hour", rate_limit_person_writes="5/hour") as calling:
+        therapist, other, third = (
+            replace(clinic.bound("therapist", name), service=calling.service) for name in ("t", "u", "v")
+        )
+
+        def sent(by: Clinic, number: int) -> tuple[int, str | None]:
+            answer = by.request("POST", "/v1/submissions/batch", json=batch(number))
+            return answer.status_code, of_a_limit(answer)[1]
+
+        assert sent(therapist, 3) == (200, '"person-writes";r=2;t=3600')
+        assert sent(therapist, 1) == (200, '"person-writes";r=1;t=3600')
+        assert sent(therapist, 2) == (429, '"person-writes";r=0;t=3600')
+        assert sent(other, 5) == (200, '"person-writes";r=0;t=3600')  # 10 of all persons together
+        assert sent(third, 1) == (429, '"writes";r=0;t=3600')
+        assert sent(calling, 400) == (200, '"writes";r=9;t=3600')
+
+
+def test_a_batch_that_a_person_could_never_send_is_refused_as_too_long(clinic: Clinic) -> None:
+    """To wait would not help; and it uses up what the person has, so that it is not sent again and again."""
+    therapist = clinic.bound("therapist", "t")
+    with limited(clinic, rate_limit_person_writes="5/hour") as calling, nothing_stored(clinic):
+        therapist = replace(therapist, service=calling.service)
+        refused = therapist.request("POST", "/v1/submissions/batch", json=batch(6))
+        assert told(refused) == (422, "validation_failed", [("/items", "too_long")])
+        again = therapist.request("POST", "/v1/submissions/batch", json=batch(1))
+        assert (told(again)[:2], again.headers["Retry-After"]) == ((429, "rate_limited"), "3600")
 
 
 def test_a_persons_limit_may_be_off(clinic: Clinic) -> None:
