@@ -91,7 +91,7 @@ def test_persons_and_organisations_that_can_not_be_are_refused(shell: Shell, org
     assert "there is no such thing" in shell.refused(*settled(absent, written(shell, TEXTS)))
     add = ("safeguarding", "recipients", "add")
     assert "there is no such thing" in shell.refused(*add, absent, "--person", "x")
-    assert "there is no such thing" in shell.refused("safeguarding", "recipients", "list", absent)
+    assert "there is no organisation" in shell.refused("safeguarding", "recipients", "list", absent)
     for person in ("", "x" * 101, "m\u00fcller", "a\tb"):
         assert "1 to 100 printable characters" in plain(shell.refused(*add, org, "--person", person))
     for number in range(20):

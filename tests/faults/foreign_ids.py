@@ -117,7 +117,7 @@ def probe(sides: Sides, dice: Random, *, cycles: int) -> Counts:
         if one.name.startswith("PUT /v1/submissions/") and answer.status_code in {200, 201}:
             chosen.add(one.ids["submission_id"])
         counts.found(_read(sides, one, answer, chosen), kind="foreign")
-        counts.found(_told_apart(one, answer, twin), kind="foreign")
+        counts.found(_told_apart(one, answer, twin, chosen), kind="foreign")
         if answer.status_code == twin.status_code == 404:
             times.append(took)
             absent_at.append(twin_took)
@@ -159,14 +159,16 @@ def _read(sides: Sides, one: Probe, answer: httpx.Response, chosen: Collection[s
     return [f"foreign: {one.name} told {what}" for what in secret if what in said and what not in sent]
 
 
-def _told_apart(one: Probe, answer: httpx.Response, twin: httpx.Response) -> list[str]:
+def _told_apart(one: Probe, answer: httpx.Response, twin: httpx.Response, chosen: Collection[str]) -> list[str]:
     """Compare with the answer to absent ids: nobody may learn that an id is there.
 
-    Of a refused PUT the code is compared: it names the asker's own form, of which each of the two has another.
+    Where the asker has put a form of its own under the id the code of a refusal is compared: it names the asker's own
+    forms, of which each of the two has others.
     """
     if {answer.status_code, twin.status_code} <= {200, 201}:
         return []
-    if answer.status_code == twin.status_code == 412 and answer.json()["code"] == twin.json()["code"]:
+    refused = answer.status_code == twin.status_code >= 400
+    if refused and one.ids["submission_id"] in chosen and answer.json()["code"] == twin.json()["code"]:
         return []
     if (answer.status_code, _body(answer)) == (twin.status_code, _body(twin)):
         return []

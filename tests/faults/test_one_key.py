@@ -32,7 +32,8 @@ def test_one_key_from_32_threads_leaves_one_row(clinic: Clinic, workers: tuple[C
     told = UUID(answers[0].json()["id"])
     assert clinic.service.read(lambda c: faults(c, [told], organisation=clinic.organisation)) == []
     assert {name: rows for name, rows in clinic.counts().items() if rows and name not in {"events", "api_keys"}} == {
-        "organisations": 1, "organisation_keys": 1, "applications": 1, "clients": 1, "client_keys": 1, "therapists": 1,
+        "organisations": 1, "chain_heads": 1,
+        "organisation_keys": 1, "applications": 1, "clients": 1, "client_keys": 1, "therapists": 1,
         "episodes": 1, "submissions": 1, "scores": 11, "assessments": 1, "idempotency_keys": 1,
         "statistics": 1, "series_statistics": 1,
     }  # fmt: skip
