@@ -111,13 +111,14 @@ class SourceConflict(Conflict):
 
 
 class SessionAlreadyRated(Conflict):
-    """This rater's form of this session is already there, with other content."""
+    """This rater's form of this session is already there; `told` says whether the caller may know of that form."""
 
     code = "session_already_rated"
 
-    def __init__(self, *, submission_id: str) -> None:
+    def __init__(self, *, submission_id: str, told: bool) -> None:
         super().__init__(self.code)
         self.submission_id = submission_id
+        self.told = told
 
 
 class NotCurrent(Conflict):

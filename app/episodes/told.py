@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, not_, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.access.visibility import OWN
 from app.change.signal import Signal
@@ -19,14 +21,19 @@ from app.instruments.catalog import Catalog
 from app.storage.dialects import in_both
 from app.storage.tables import submissions
 
+
+def is_untold(form: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
+    """Say whether a form is one of which a client was told that the therapist does not see it."""
+    return and_(form.rater.in_(sorted(OWN)), form.seen_by_therapist.is_(False))
+
+
 _UNTOLD = in_both(
     lambda among: (
         select(submissions.c.episode_id, submissions.c.submission_id)
         .where(
             submissions.c.organisation_id == bindparam("organisation"),
             among(submissions.c.episode_id, "ids"),
-            submissions.c.seen_by_therapist.is_(False),
-            submissions.c.rater.in_(sorted(OWN)),
+            is_untold(submissions.c),
         )
         .order_by(submissions.c.submission_id)
     )
@@ -43,6 +50,27 @@ def read_untold(
         for row in connection.execute(_UNTOLD[connection.dialect.name], sent):
             found.setdefault(row.episode_id, set()).add(row.submission_id)
     return {episode_id: frozenset(forms) for episode_id, forms in found.items()}
+
+
+_WITH_TOLD = in_both(
+    lambda among: (
+        select(submissions.c.episode_id)
+        .distinct()
+        .where(
+            submissions.c.organisation_id == bindparam("organisation"),
+            among(submissions.c.episode_id, "ids"),
+            not_(is_untold(submissions.c)),
+        )
+    )
+)
+
+
+def read_with_told(connection: Connection, episode_ids: Collection[UUID], *, organisation: UUID) -> frozenset[UUID]:
+    """Return the episodes that a therapist may know of: a form of them is told, whether it still counts or not."""
+    if not episode_ids:
+        return frozenset()
+    sent = {"organisation": organisation, "ids": list(episode_ids)}
+    return frozenset(connection.execute(_WITH_TOLD[connection.dialect.name], sent).scalars())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

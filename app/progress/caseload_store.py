@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from app.access.visibility import OWN
+from app.episodes.told import is_untold
 from app.progress.schedule import LATE, LATE_DAYS
 from app.storage.dialects import Among, in_both
 from app.storage.tables import episodes, signals, submissions
@@ -115,9 +115,8 @@ def _rests_on_untold(one: Columns) -> ColumnElement[bool]:
             form.episode_id == one.episode_id,
             form.instrument == one.instrument,
             form.rater == one.rater,
-            form.rater.in_(sorted(OWN)),
             form.current,
-            form.seen_by_therapist.is_(False),
+            is_untold(form),
             or_(one.closed_session.is_(None), form.session_number <= one.closed_session),
         )
     )
@@ -125,11 +124,12 @@ def _rests_on_untold(one: Columns) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Standing:
-    """How far an episode is, and whether it is open, to those who see all of its forms, or the told ones alone."""
+    """How far an episode is, whether open and known: to those who see all of its forms, or the told ones alone."""
 
     last_session: ColumnElement[int]
     last_completed_at: ColumnElement[datetime]
     is_open: ColumnElement[bool]
+    is_known: ColumnElement[bool]
 
 
 def _standing(*, told_only: bool) -> _Standing:
@@ -137,13 +137,16 @@ def _standing(*, told_only: bool) -> _Standing:
     kept = episodes.c
     if not told_only:
         return _Standing(
-            last_session=kept.last_session, last_completed_at=kept.last_completed_at, is_open=kept.ending.is_(None)
+            last_session=kept.last_session,
+            last_completed_at=kept.last_completed_at,
+            is_open=kept.ending.is_(None),
+            is_known=true(),
         )
     form = submissions.alias("form").c
-    here = and_(form.organisation_id == kept.organisation_id, form.episode_id == kept.episode_id, form.current)
-    is_untold = and_(form.rater.in_(sorted(OWN)), form.seen_by_therapist.is_(False))
-    has_untold = exists(select(form.submission_id).where(here, is_untold).correlate(episodes))
-    is_told = and_(here, not_(is_untold))
+    of_it = and_(form.organisation_id == kept.organisation_id, form.episode_id == kept.episode_id)
+    here = and_(of_it, form.current)
+    has_untold = exists(select(form.submission_id).where(here, is_untold(form)).correlate(episodes))
+    is_told = and_(here, not_(is_untold(form)))
     ended = exists(select(form.submission_id).where(is_told, form.ending.is_not(None)).correlate(episodes))
 
     latest = {
@@ -154,6 +157,10 @@ def _standing(*, told_only: bool) -> _Standing:
         last_session=case((has_untold, latest["session_number"]), else_=kept.last_session),
         last_completed_at=case((has_untold, latest["completed_at"]), else_=kept.last_completed_at),
         is_open=or_(kept.ending.is_(None), and_(has_untold, ~ended)),
+        is_known=or_(
+            exists(select(form.submission_id).where(of_it, not_(is_untold(form))).correlate(episodes)),
+            ~exists(select(form.submission_id).where(of_it).correlate(episodes)),
+        ),
     )
 
 
@@ -224,7 +231,12 @@ def _ranked(within: ColumnElement[bool], *, told_only: bool) -> CTE:
                 told.signal_id == _told(told_only=told_only),
             ),
         )
-        .where(episodes.c.organisation_id == bindparam("organisation", type_=Uuid), standing.is_open, within)
+        .where(
+            episodes.c.organisation_id == bindparam("organisation", type_=Uuid),
+            standing.is_open,
+            standing.is_known,
+            within,
+        )
         .cte("ranked")
     )
 

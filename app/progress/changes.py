@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, get_args
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.episodes.told import read_untold
+from app.episodes.told import read_untold, read_with_told
 from app.progress.changes_store import last_of, read_events, read_people, read_raters
 from app.storage.runtime import Runtime
 from app.storage.seal import is_all_sealed, seal
@@ -47,6 +47,9 @@ TO_CLIENTS: Final[frozenset[str]] = frozenset(
         "submission.withdrawn",
     }
 )
+#: What a key is not told that sees a client's forms only where the client was told so: what an episode became by a form
+#: does not name the form, and that may be one which this key must not know of.
+CONCLUDED: Final[frozenset[str]] = frozenset({"episode.ended", "episode.reopened", "episode.recomputed"})
 #: How many events of these kinds one request goes through at most: many are about others.
 LOOKED_AT: Final = 1000
 #: How many portions are sealed at most to find the end; what is older than that is told once more.
@@ -175,16 +178,33 @@ def _within(connection: Connection, caller: Caller, found: Sequence[Change]) -> 
     episodes = {c.episode_id for c in found if c.episode_id}
     people = read_people(connection, episodes, organisation=organisation)
     is_for_all = caller.client_id is None and not caller.must_be_told
-    forms = set() if is_for_all else {c.submission_id for c in found if c.submission_id is not None}
+    named = {one for c in found for one in (c.submission_id, c.supersedes) if one is not None}
+    forms = set() if is_for_all else named
     raters = read_raters(connection, forms, organisation=organisation)
-    hidden = read_untold(connection, episodes, organisation=organisation) if caller.must_be_told else {}
-    told = [change for change in found if not (change.signal_id is not None and change.episode_id in hidden)]
+    told = _as_told(connection, caller, found, raters) if caller.must_be_told else found
     return [
         change
         for change in told
         if _is_within(caller, change, people)
         and (is_for_all or change.submission_id is None or _is_for(caller, raters.get(change.submission_id)))
     ]
+
+
+def _as_told(
+    connection: Connection, caller: Caller, found: Sequence[Change], forms: Mapping[UUID, tuple[str, bool | None]]
+) -> Iterator[Change]:
+    """Leave out what tells of forms that the caller must not know of; what is not left out may not name them either."""
+    episodes = {c.episode_id for c in found if c.episode_id}
+    known = read_with_told(connection, episodes, organisation=caller.organisation)
+    hidden = read_untold(connection, episodes, organisation=caller.organisation)
+    for change in found:
+        rests_on_hidden = change.signal_id is not None and change.episode_id in hidden
+        if change.kind in CONCLUDED or change.episode_id not in known or rests_on_hidden:
+            continue
+        if change.supersedes is not None and not _is_for(caller, forms.get(change.supersedes)):
+            yield replace(change, kind="submission.recorded", supersedes=None)
+        else:
+            yield change
 
 
 def _is_for(caller: Caller, form: tuple[str, bool | None] | None) -> bool:

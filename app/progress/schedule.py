@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, update
 
 from app.access.caller import Caller
 from app.episodes.identify import lock_episodes
+from app.episodes.told import read_with_told
 from app.errors import NotFound, PreconditionFailed
 from app.progress.store import find_episode
 from app.storage.events import Event, append_events, sealed_in_subject
@@ -85,6 +86,8 @@ async def set_schedule(
         rows = lock_episodes(connection, [client_id], organisation=caller.organisation)
         row = next((row for row in rows if row.episode_id == episode_id), None)
         if row is None or not caller.may_see(client_id=row.client_id, therapist_id=row.therapist_id):
+            raise NotFound
+        if caller.must_be_told and not read_with_told(connection, [episode_id], organisation=caller.organisation):
             raise NotFound
         found = _schedule(row)
         if found == wanted:

@@ -12,7 +12,7 @@ from app.access.caller import Caller
 from app.episodes.course import CourseState
 from app.episodes.history import read_state, state_from
 from app.episodes.identify import list_episodes
-from app.episodes.told import Told, read_told
+from app.episodes.told import Told, read_told, read_with_told
 from app.errors import NotFound
 from app.storage.runtime import Runtime
 from app.storage.tables import scores, submissions
@@ -46,11 +46,27 @@ async def find_episode(runtime: Runtime, caller: Caller, *, client_id: UUID, epi
     Requests that wait for the database share the next look-up.
     """
     look_up = partial(_list_episodes, runtime, organisation=caller.organisation)
-    for episode in await runtime.lanes.run("episodes", client_id, look_up, organisation=caller.organisation, most=64):
-        may_see = caller.may_see(client_id=episode.client_id, therapist_id=episode.therapist_id)
-        if may_see and episode_id in {None, episode.episode_id}:
-            return episode
-    raise NotFound
+    found = await runtime.lanes.run("episodes", client_id, look_up, organisation=caller.organisation, most=64)
+    seen = [
+        one
+        for one in found
+        if caller.may_see(client_id=one.client_id, therapist_id=one.therapist_id)
+        and episode_id in {None, one.episode_id}
+    ]
+    if caller.must_be_told:
+        seen = await _with_told(runtime, caller, seen)
+    if not seen:
+        raise NotFound
+    return seen[0]
+
+
+async def _with_told(runtime: Runtime, caller: Caller, found: Sequence[AnyRow]) -> list[AnyRow]:
+    """Keep the episodes that the caller may know of: a form of them is told."""
+    ids = [one.episode_id for one in found]
+    known = await runtime.database.read(
+        lambda c: read_with_told(c, ids, organisation=caller.organisation), organisation=caller.organisation
+    )
+    return [one for one in found if one.episode_id in known]
 
 
 async def _list_episodes(runtime: Runtime, client_ids: Sequence[UUID], *, organisation: UUID) -> list[list[AnyRow]]:

@@ -35,7 +35,7 @@ from app.storage.runtime import Runtime
 from app.submissions import store
 from app.submissions.open_episode import Finished, OpenEpisode, open_episodes
 from app.submissions.prepare import Prepared
-from app.submissions.read import not_current
+from app.submissions.read import is_told, not_current
 from app.submissions.sort_out import sort_out
 from app.submissions.stored import StoredSubmission, sees
 from app.submissions.write import Made, People, Taken, write
@@ -129,8 +129,9 @@ class Intake:
         course_form = self._with_norm(form.course_form, instead_of=place.instead_of)
         there = place.episode.at_place(course_form)
         if there is not None and there is not place.instead_of:
-            if there.content != form.content or place.instead_of is not None:
-                raise SessionAlreadyRated(submission_id=str(there.submission_id))
+            told = self._is_told(form.caller, there.submission_id)
+            if there.content != form.content or place.instead_of is not None or not told:
+                raise SessionAlreadyRated(submission_id=str(there.submission_id), told=told)
             self._reserve(form, there.submission_id)
             self._sorted.there(index, there.submission_id)
             return
@@ -143,6 +144,13 @@ class Intake:
             episode=place.episode,
             norm=course_form.norm,
         )
+
+    def _is_told(self, caller: Caller, submission_id: UUID) -> bool:
+        """Say whether the caller may know of a form, of this attempt or stored before."""
+        taken = next((t.form.form for t in self._taken.values() if t.form.submission_id == submission_id), None)
+        if taken is not None:
+            return caller.sees("answers", rater=taken.rater, told=taken.seen_by_therapist)
+        return is_told(self._connection, caller, submission_id)
 
     def _with_norm(self, form: CourseForm, *, instead_of: CourseForm | None) -> CourseForm:
         """Hold a form against the norm that is active for its instrument, version and rater now, for good.
@@ -246,7 +254,7 @@ class Intake:
         current = episode.stored(target.submission_id, session_number=target.session_number)
         if current is None:
             successor, _ = store.read_fate(self._connection, target.submission_id, organisation=self._organisation)
-            raise not_current(self._connection, caller, target, successor=successor)
+            raise not_current(self._connection, caller, successor=successor)
         return current
 
     def _finish(self) -> dict[UUID, Finished]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.episodes.told import read_told, read_untold
+from app.episodes.told import read_told
 from app.errors import NotCurrent, NotFound
 from app.storage.runtime import Runtime
 from app.submissions import store
@@ -18,12 +17,16 @@ from app.submissions.stored import StoredSubmission, Withdrawal, comment_place, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fate:
-    """A form as it is told now, and what became of it: its successor, or its withdrawal."""
+    """A form as it is told now, and what became of it: its successor, or its withdrawal.
+
+    `is_concluded` says whether what is concluded from it is told with it.
+    """
 
     submission: StoredSubmission
     superseded_by: UUID | None
     withdrawal: Withdrawal | None
     comment: str | None
+    is_concluded: bool = True
 
 
 async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
@@ -37,50 +40,69 @@ async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
         form = as_told(connection, runtime, caller, form)
         successor, withdrawal = None, None
         if not form.current:
-            successor, withdrawal = store.read_fate(connection, submission_id, organisation=caller.organisation)
+            successor, withdrawal = _fate(connection, caller, submission_id)
         comment = None
         if form.sealed_comment is not None:
             vault = runtime.vault.of(connection, organisation=caller.organisation)
             comment = vault.open_for(form.client_id, form.sealed_comment, comment_place(submission_id))
-        return Fate(submission=form, superseded_by=successor, withdrawal=withdrawal, comment=comment)
+        return Fate(
+            submission=form,
+            superseded_by=successor,
+            withdrawal=withdrawal,
+            comment=comment,
+            is_concluded=form.current or not caller.must_be_told,
+        )
 
     return await runtime.database.read(work, organisation=caller.organisation)
 
 
+def _fate(connection: Connection, caller: Caller, submission_id: UUID) -> tuple[UUID | None, Withdrawal | None]:
+    """Say what became of a form; one that gave way to a form that the caller must not know of is absent."""
+    successor, withdrawal = store.read_fate(connection, submission_id, organisation=caller.organisation)
+    if successor is not None and not is_told(connection, caller, successor):
+        raise NotFound
+    return successor, None if withdrawal is None else withdrawal_as_told(caller, withdrawal)
+
+
 def as_told(connection: Connection, runtime: Runtime, caller: Caller, form: StoredSubmission) -> StoredSubmission:
-    """Say of a form what rests on forms for the caller's eyes alone; of one that counts no longer nothing is left."""
+    """Say of a form what rests on forms for the caller's eyes alone; of one that counts no longer nothing is said.
+
+    That is so whether some form is for others' eyes or not: else everybody could see that one is.
+    """
     if not caller.must_be_told:
         return form
+    supersedes = form.supersedes
+    form = replace(
+        form,
+        supersedes=supersedes if supersedes is not None and is_told(connection, caller, supersedes) else None,
+        recomputed_later_sessions=0,  # it counts sessions that the caller must not know to be rated
+    )
+    if not form.current:
+        return replace(form, change={}, signals=(), recommendations=())
     told = read_told(connection, runtime.catalog, form.episode_id, organisation=caller.organisation)
     if told is None:
         return form
-    said = told.assessments.get(form.submission_id)
-    if said is None or form.submission_id in told.untold:
-        raise NotFound
+    said = told.assessments[form.submission_id]
     return replace(
-        form,
-        change=said.change,
-        signals=said.signals,
-        stage=said.stage,
-        recommendations=said.recommendations,
-        recomputed_later_sessions=0,  # it counts sessions that the caller must not know to be rated
+        form, change=said.change, signals=said.signals, stage=said.stage, recommendations=said.recommendations
     )
 
 
-def not_current(
-    connection: Connection, caller: Caller, form: StoredSubmission, *, successor: UUID | None
-) -> NotCurrent | NotFound:
-    """Say that a form counts no longer and what replaced it, or that it is absent where it is read so: see as_told."""
-    if caller.must_be_told and read_untold(connection, [form.episode_id], organisation=caller.organisation):
+def is_told(connection: Connection, caller: Caller, submission_id: UUID) -> bool:
+    """Say whether a caller may know that a form is there, as far as the client was told who sees it."""
+    if not caller.must_be_told:
+        return True
+    found = store.load(connection, [submission_id], organisation=caller.organisation)
+    return submission_id in found and sees(caller, found[submission_id])
+
+
+def not_current(connection: Connection, caller: Caller, *, successor: UUID | None) -> NotCurrent | NotFound:
+    """Say that a form counts no longer and what replaced it, or that it is absent, as it is read then."""
+    if successor is not None and not is_told(connection, caller, successor):
         return NotFound()
     return NotCurrent(submission_id=None if successor is None else str(successor))
 
 
-async def is_all_told(runtime: Runtime, caller: Caller, episode_ids: Collection[UUID]) -> bool:
-    """Say whether everything in some episodes is for the caller's eyes."""
-    if not caller.must_be_told:
-        return True
-    untold = await runtime.database.read(
-        lambda c: read_untold(c, episode_ids, organisation=caller.organisation), organisation=caller.organisation
-    )
-    return not untold
+def withdrawal_as_told(caller: Caller, told: Withdrawal) -> Withdrawal:
+    """Leave out how many later sessions there are, where some must not be known to the caller to be rated."""
+    return replace(told, recomputed_later_sessions=0) if caller.must_be_told else told

@@ -156,12 +156,14 @@ def _by_ids(connection: Connection, told: Sorted, *, organisation: UUID) -> None
         there = told.targets.get(form.submission_id) if form.entry.submission_id is not None else None
         if there is None:
             continue
-        if store.read_content(connection, there.submission_id, organisation=organisation) == form.content:
+        if form.caller.must_be_told and not sees(form.caller, there):
+            told.errors[index] = NotFound()
+        elif store.read_content(connection, there.submission_id, organisation=organisation) == form.content:
             if there.current:
                 told.there(index, there.submission_id)
                 continue
             successor, _ = store.read_fate(connection, there.submission_id, organisation=organisation)
-            told.errors[index] = not_current(connection, form.caller, there, successor=successor)
+            told.errors[index] = not_current(connection, form.caller, successor=successor)
         elif sees(form.caller, there):
             told.errors[index] = AlreadyExists(submission_id=str(there.submission_id))
         else:

@@ -18,6 +18,7 @@ from app.errors import AllianceError, NotCurrent, SourceConflict
 from app.storage.keyring import Keyed, KeyRing
 from app.submissions import store
 from app.submissions.form import Source
+from app.submissions.read import is_told
 from app.submissions.stored import sees
 
 
@@ -77,7 +78,7 @@ def by_source(
     same = next((chain for chain in chains.values() if content in chain.values()), None) if corrects is None else None
     if own is not None and own != _last(same):
         return SourceConflict(submission_id=str(own), told=caller.is_unbound)
-    if same is not None:
+    if same is not None and is_told(connection, caller, list(same)[-1]):
         return _again(connection, caller, same, content=content)
     if systems is not None and _is_seen(connection, caller, systems):
         return SourceConflict(submission_id=str(systems), told=caller.is_unbound)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 
 from app.access.caller import Caller
 from app.episodes.signals import write_signals
-from app.episodes.told import read_untold
 from app.errors import KeyReused, NotCurrent, NotFound
 from app.storage.events import Event, Kind, event_row, sealed_in_subject
 from app.storage.rows import write_rows
@@ -22,7 +21,7 @@ from app.submissions import store
 from app.submissions.find import Wanted, find
 from app.submissions.open_episode import Finished, OpenEpisode, open_episodes
 from app.submissions.prepare import key_digest
-from app.submissions.read import not_current
+from app.submissions.read import not_current, withdrawal_as_told
 from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason, sees
 from app.submissions.tally import keep_count
 from app.submissions.write import Rows, add_revisions, episode_events, signal_news
@@ -84,7 +83,7 @@ class _Withdrawal:
         episode = self._episode(target)
         successor, before = store.read_fate(self._connection, submission_id, organisation=self._organisation)
         if successor is not None:
-            raise not_current(self._connection, self._caller, target, successor=successor)
+            raise not_current(self._connection, self._caller, successor=successor)
         rows: Rows = {}
         if bound is None:
             rows[idempotency_keys] = [self._key_row(key, fingerprint, submission_id, created=before is None)]
@@ -99,18 +98,11 @@ class _Withdrawal:
         created = bound.created if bound is not None else before is None
         return Withdrawn(
             submission_id=submission_id,
-            withdrawal=self._as_told(told, target),
+            withdrawal=withdrawal_as_told(self._caller, told),
             created=created,
             replayed=bound is not None,
             is_new=before is None,
         )
-
-    def _as_told(self, told: Withdrawal, target: StoredSubmission) -> Withdrawal:
-        """Leave out how many later sessions there are, where some must not be known to the caller to be rated."""
-        if not self._caller.must_be_told:
-            return told
-        untold = read_untold(self._connection, [target.episode_id], organisation=self._organisation)
-        return replace(told, recomputed_later_sessions=0) if untold else told
 
     def _target(self, submission_id: UUID) -> StoredSubmission:
         found = store.load(self._connection, [submission_id], organisation=self._organisation)

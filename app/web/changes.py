@@ -82,8 +82,9 @@ class ChangesOut(Out):
         "Ids and kinds, no scores, in the order of a place that the server gives each event after it is committed: "
         "whoever goes on from `next_after` misses nothing, also of writers that were slow. Without `after` there are "
         "no items, only where to begin: read that first, then what you need, then what came after it. A key that is "
-        "bound gets what is about those whom it opens; a client's, their own forms and no signals. What operators do "
-        "is not told here."
+        "bound gets what is about those whom it opens; a client's, their own forms and no signals; a therapist's, no "
+        "`episode.ended`, `episode.reopened` and `episode.recomputed`, which a form may have brought that is not for "
+        "their eyes: the forms that they may see are told. What operators do is not told here."
     ),
     responses=problems(400, 401, 403, 409, 503),
 )

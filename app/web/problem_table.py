@@ -156,7 +156,8 @@ _KINDS = (
         "session_already_rated",
         409,
         "This session is already rated",
-        "A rater fills in an instrument once a session. `submission_id` names the form that is there.",
+        "A rater fills in an instrument once a session. `submission_id` names the form that is there, if the key may "
+        "know of it.",
     ),
     ProblemKind(
         "not_current",

@@ -186,9 +186,9 @@ def members(error: AllianceError, trace_id: str) -> dict[str, Any]:
 
 
 def _stored_form(error: AllianceError) -> str | None:
-    if isinstance(error, SourceConflict):
+    if isinstance(error, SourceConflict | SessionAlreadyRated):
         return error.submission_id if error.told else None
-    return error.submission_id if isinstance(error, SessionAlreadyRated | NotCurrent | AlreadyExists) else None
+    return error.submission_id if isinstance(error, NotCurrent | AlreadyExists) else None
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -169,8 +169,8 @@ class SubmissionOut(Out):
             ge=0,
             le=2000,
             description=(
-                "How many later sessions of the episode were looked at again because of this form. 0 where the forms "
-                "of some are not for the reader's eyes, as for a key that opens one client."
+                "How many later sessions of the episode were looked at again because of this form. 0 for a key that "
+                "opens one client or a therapist's clients: the forms of some may not be for the reader's eyes."
             ),
         ),
     ]
@@ -191,7 +191,9 @@ class SubmissionOut(Out):
             ),
         ),
     ]
-    stage: StageOut | None = Field(description="null for a key that opens one client: it is for the therapist.")
+    stage: StageOut | None = Field(
+        description="null for a key that opens one client, and of a form that counts no longer for a therapist's key."
+    )
     recommendations: Annotated[list[RecommendationOut], Field(max_length=3)]
 
 
@@ -300,7 +302,7 @@ def stored_submission_out(fate: Fate, view: View) -> StoredSubmissionOut:
     stored = fate.submission
     status = "current" if stored.current else "withdrawn" if fate.withdrawal is not None else "superseded"
     return StoredSubmissionOut(
-        **submission_out(stored, view),
+        **submission_out(stored, view if fate.is_concluded else replace(view, sees_the_stage=False)),
         status=status,
         superseded_by=fate.superseded_by,
         withdrawal=None if fate.withdrawal is None else WithdrawalOut(**_withdrawal(fate.withdrawal, view)),
@@ -375,7 +377,7 @@ def submission_out(stored: StoredSubmission, view: View) -> dict[str, Any]:
             instrument, digest=stored.instrument.digest, scoring_version=stored.scores[0].score.scoring_version
         ),
         "scores": [score_out(one.score, one.score_id, stored.norm) for one in stored.scores],
-        "change": {component: change_out(stored.change[component]) for component in components},
+        "change": {one: change_out(stored.change[one]) for one in components if one in stored.change},
         "recomputed_later_sessions": stored.recomputed_later_sessions if view.sees_the_stage else 0,
         "signals": [signal_out(one) for one in stored.signals] if view.sees_the_stage else [],
         "notes": _notes(stored) if view.sees_the_stage else [],
