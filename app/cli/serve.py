@@ -43,8 +43,8 @@ def migrate(as_json: AsJson = False) -> None:
         if is_older:
             asyncio.run(_begin_logs(url, settings))
         asyncio.run(_seal_what_is_plain(url, settings))
-    except StorageUnavailable:
-        raise fail("the database can't be migrated: it can't be opened or reached") from None
+    except StorageUnavailable as error:
+        raise fail(f"the database can't be migrated: {sentence(error)}") from None
     except AllianceError as error:
         raise fail(sentence(error)) from None
     except (OSError, SQLAlchemyError) as error:

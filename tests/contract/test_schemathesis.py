@@ -18,7 +18,7 @@ from tests.contract.steering import is_steered, steered, takes_everything, unexp
 from tests.harness import form, make_postgres_database
 
 #: Set for long runs by `make soak-contract`; an empty seed is a fresh one.
-EXAMPLES = os.environ.get("ALLIANCE_CONTRACT_EXAMPLES", "15")
+EXAMPLES = os.environ.get("ALLIANCE_CONTRACT_EXAMPLES", "8")
 SEED = os.environ.get("ALLIANCE_CONTRACT_SEED", "20261124")
 
 
