@@ -89,6 +89,8 @@ BY_INVITATION = (
     "GET /v1/invitations/mine/safety-check",
     "POST /v1/invitations/mine/safety-check",
 )
+#: All that need credentials and are in the contract.
+EVERY = (*SCOPE_OF, *SAFETY_SCOPE_OF, *INVITATION_SCOPE_OF, *BY_INVITATION)
 #: Operations whose path names something of an organisation. A PUT names what is not there yet.
 PERSONAL = [
     name

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, OctKey
 from app.access import access_token, jose
 from app.access.authenticate import authenticate
 from app.errors import Unauthenticated
-from tests.api.operations import SCOPE_OF, Ids, call
+from tests.api.operations import EVERY, Ids, call
 from tests.api.refusals import nothing_stored, refused
 from tests.api.test_access import problem_without_trace
 from tests.api.test_oauth import claims_of, end
@@ -112,7 +112,7 @@ def test_every_operation_refuses_every_bad_token(clinic: Clinic) -> None:
     bad = bad_tokens(clinic)
     told = set()
     with nothing_stored(clinic):
-        for name in SCOPE_OF:
+        for name in EVERY:
             for kind, token in bad.items():
                 answer = call(calling(clinic, token), name, Ids())
                 assert (name, kind, answer.status_code) == (name, kind, 401)
@@ -134,7 +134,7 @@ def test_every_operation_refuses_a_revoked_token(clinic: Clinic) -> None:
     token = Backend.of(clinic).bearer()
     assert token.get("/v1/instruments").status_code == 200
     end(clinic)
-    for name in SCOPE_OF:
+    for name in EVERY:
         refused(call(token, name, Ids()), 401, "unauthenticated")
 
 

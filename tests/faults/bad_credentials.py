@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from random import Random
 
-from tests.api.operations import SCOPE_OF, Ids, call
+from tests.api.operations import EVERY, Ids, call
 from tests.api.test_access import packed, unusable, written
 from tests.api.test_bad_tokens import bad_tokens
 from tests.faults.counts import Counts
@@ -56,8 +56,8 @@ def tried(service: Service, dice: Random, *, cycles: int) -> Counts:
     clinic = service.clinic()
     ids = Ids.made(clinic)
     bad = {name: headers for make in CREDENTIALS for name, headers in make(clinic, dice).items()}
-    pairs = [(operation, name) for operation in SCOPE_OF for name in bad]
-    counts = Counts(cycles=cycles, told={"credentials": len(bad), "operations": len(SCOPE_OF)})
+    pairs = [(operation, name) for operation in EVERY for name in bad]
+    counts = Counts(cycles=cycles, told={"credentials": len(bad), "operations": len(EVERY)})
     before = picture(clinic)
     for number in range(cycles):
         if number % len(pairs) == 0:

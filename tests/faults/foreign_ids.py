@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from statistics import median
 from typing import Any
@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.api.operations import ABSENT, SCOPE_OF, Ids, body_of
+from tests.api.operations import ABSENT, INVITATION_SCOPE_OF, SCOPE_OF, Ids, body_of, call
 from tests.faults.counts import Counts
 from tests.faults.ground import Ground
 from tests.faults.pictures import Picture, changed, picture
@@ -48,6 +48,7 @@ class Sides:
         sent = form(**marked, source={"system": MARK, "id": MARK}, reported={"wish_to_talk": True})
         made = other.recorded(sent)
         foreign = Ids.of(made, client_ref=marked["client_ref"], therapist_ref=marked["therapist_ref"])
+        ids, foreign = _invited(own, ids), _invited(other, foreign)
         return cls(own=own, ids=ids, other=other, foreign=foreign, queries=_queries(service))
 
     def secrets(self) -> set[str]:
@@ -108,7 +109,7 @@ def probe(sides: Sides, dice: Random, *, cycles: int) -> Counts:
     counts = Counts(cycles=cycles)
     before = picture(sides.other)
     chosen: set[str] = set()  # ids of the other's under which the asker has put a form of its own
-    names = sorted(SCOPE_OF)
+    names = sorted(SCOPE_OF | INVITATION_SCOPE_OF)
     absent_at, times = [], []
     for number in range(cycles):
         one = _drawn(sides, dice, names[number % len(names)])
@@ -129,6 +130,11 @@ def probe(sides: Sides, dice: Random, *, cycles: int) -> Counts:
     if times:
         counts.samples["404_foreign_minus_absent_ms"] = [1000 * (median(times) - median(absent_at))]
     return counts
+
+
+def _invited(clinic: Clinic, ids: Ids) -> Ids:
+    """Invite the client to a form."""
+    return replace(ids, invitation_id=call(clinic, "POST /v1/invitations", ids).json()["id"])
 
 
 def _drawn(sides: Sides, dice: Random, name: str) -> Probe:

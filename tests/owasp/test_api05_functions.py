@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api.operations import BY_INVITATION, INVITATION_SCOPE_OF, SAFETY_SCOPE_OF, SCOPE_OF, UNLISTED, Ids, call
+from tests.api.operations import EVERY, SCOPE_OF, UNLISTED, Ids, call
 from tests.api.refusals import nothing_stored, told
 from tests.harness import Clinic
 from tests.owasp.contract import DOCUMENT, METHODS
@@ -22,8 +22,7 @@ OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 def test_a_method_that_is_not_offered_does_nothing(clinic: Clinic, path: str) -> None:
     """405 with the methods there are, for a key with every scope, and nothing is changed."""
     ids = Ids.made(clinic)
-    every = [*SCOPE_OF, *SAFETY_SCOPE_OF, *INVITATION_SCOPE_OF, *BY_INVITATION]
-    offered = {name.split(" ")[0] for name in every if name.split(" ")[1] == path}
+    offered = {name.split(" ")[0] for name in EVERY if name.split(" ")[1] == path}
     assert offered
     with nothing_stored(clinic):
         for method in {*METHODS, "TRACE", "CONNECT", "PROPFIND"} - offered:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from app.cli.main import app as commands
 from app.storage.tables import metadata
-from tests.api.operations import BY_INVITATION, INVITATION_SCOPE_OF, SAFETY_SCOPE_OF, SCOPE_OF, Ids, call, targets
+from tests.api.operations import EVERY, Ids, call, targets
 from tests.api.safety import offering, post_check, safety_check
 from tests.api.test_invitations import bring, invited
 from tests.api.test_invited_checks import check as bring_check
@@ -160,8 +160,7 @@ def targets_of(clinic: Clinic) -> dict[str, Ids]:
 
 
 def _operations() -> list[str]:
-    every = [*SCOPE_OF, *SAFETY_SCOPE_OF, *INVITATION_SCOPE_OF, *BY_INVITATION]
-    return [name for name in every if name not in _SENDING]
+    return [name for name in EVERY if name not in _SENDING]
 
 
 def _without_looks(text: str) -> str:
