@@ -26,8 +26,8 @@ serve: $(READY) ## migrate the embedded database in var/ and serve on 127.0.0.1:
 demo: $(READY) ## a realistic caseload on a throw-away database, through the public API (DEMO_EXIT=1: end afterwards)
 	@$(BIN)/alliance demo $(if $(DEMO_EXIT),--exit)
 
-# What starts processes and linters, and the rest, side by side: each half keeps one of two cores busy.
-APART := tests/faults tests/contract tests/docs tests/cli tests/bench
+# Two halves that take about as long, side by side: each keeps one of two cores busy.
+APART := tests/faults tests/contract tests/docs tests/core tests/bench
 
 test: $(READY) ## every test, on SQLite and on a PostgreSQL that it brings itself
 	$(MAKE) --jobs=2 --output-sync=target test-apart test-rest
