@@ -20,7 +20,7 @@ from app.storage.tables import events, idempotency_keys
 from app.submissions import write
 
 #: So long after it was told that it is done does a planted fault commit.
-LATE = 0.1
+LATE = 0.03
 
 
 def acknowledged_before_commit() -> None:
