@@ -48,7 +48,7 @@ def served(database_url: str, folder: Path) -> Iterator[Served]:
     times = ("--escalate-after", "60", "--retention-months", "24")
     said("safeguarding", "configure", organisation, "--texts", str(texts), *times)
     said("safeguarding", "recipients", "add", organisation, "--person", "officer-1")
-    service = RunningService(database_url, secrets=folder / "secrets", bytecode=folder / "bytecode")
+    service = RunningService(database_url, secrets=folder / "secrets")
     service.start()
     try:
         yield Served(url=service.url, key=key, invitation=_invitation(service.url, key))

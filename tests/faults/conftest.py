@@ -32,9 +32,9 @@ def second_worker(service: Service, clinic: Clinic, portal: BlockingPortal, secr
 
 
 @pytest.fixture(scope="module")
-def two_processes(service: Service, secrets: Path, bytecode: Path) -> Iterator[list[RunningService]]:
+def two_processes(service: Service, secrets: Path) -> Iterator[list[RunningService]]:
     """Two workers on the shared database, each in a process of its own."""
-    running = [RunningService(database_url=service.database_url, secrets=secrets, bytecode=bytecode) for _ in range(2)]
+    running = [RunningService(database_url=service.database_url, secrets=secrets) for _ in range(2)]
     try:
         for one in running:
             one.launch()
@@ -46,12 +46,6 @@ def two_processes(service: Service, secrets: Path, bytecode: Path) -> Iterator[l
             one.kill()
 
 
-@pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the processes that the tests start keep their bytecode, so that only the first one compiles."""
-    return tmp_path_factory.mktemp("bytecode")
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def own_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of the test's own."""
@@ -61,12 +55,10 @@ def own_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def own(
-    own_url: str, tmp_path: Path, bytecode: Path, portal: BlockingPortal
-) -> Iterator[tuple[RunningService, Clinic]]:
+def own(own_url: str, tmp_path: Path, portal: BlockingPortal) -> Iterator[tuple[RunningService, Clinic]]:
     """A service in a process that is not started yet, and an application on its database."""
     secrets = tmp_path / "secrets"
-    running = RunningService(database_url=own_url, secrets=secrets, bytecode=bytecode)
+    running = RunningService(database_url=own_url, secrets=secrets)
     with Service.start(own_url, portal, secrets=secrets) as service:
         try:
             yield running, service.clinic()

@@ -25,11 +25,10 @@ def free_port() -> int:
 
 @dataclass
 class RunningService:
-    """The service under uvicorn, in a process of its own; `bytecode` lets restarts skip compiling."""
+    """The service under uvicorn, in a process of its own."""
 
     database_url: str
     secrets: Path
-    bytecode: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -62,13 +61,11 @@ class RunningService:
 
     def launch(self) -> None:
         """Start it without waiting."""
-        environment = {**os.environ, **self.environment(), "PYTHONPYCACHEPREFIX": str(self.bytecode)}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--no-access-log"]
         self.process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(self.port)],
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, **self.environment()},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

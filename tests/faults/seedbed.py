@@ -32,7 +32,7 @@ class Seedbed:
 
     def service(self, database_url: str, *, secrets: Path, plant: str | None = None) -> ForkedService:
         """Prepare a service that this process forks; `plant` names a fault, `module:function`, that it runs first."""
-        return ForkedService(database_url=database_url, secrets=secrets, bytecode=secrets, seedbed=self, plant=plant)
+        return ForkedService(database_url=database_url, secrets=secrets, seedbed=self, plant=plant)
 
     def fork(self, order: dict[str, Any]) -> int:
         """Fork a service and return its process id."""
