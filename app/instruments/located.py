@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from app.instruments.strict_yaml import StrictLoader
+from app.instruments.strict_yaml import compose
 
 T = TypeVar("T")
 #: Where something stands: keys of mappings and numbers of list entries, from the top down.
@@ -102,9 +102,8 @@ def read_document(text: str, schema: dict[str, Any], rules: Callable[[Any], Iter
     line 1, column 6: min: 'low' is not a whole number; write digits without quotes or point
     line 2, column 1: max: unknown field; remove it or mend its name; known here: min
     """
-    loader = StrictLoader(text)
     try:
-        root = loader.get_single_node()
+        loader, root = compose(text)
     except (yaml.YAMLError, RecursionError) as error:
         return Reading(value=None, faults=(_unreadable(error),))
     if root is None:
