@@ -23,6 +23,7 @@ Scope = Literal[
     "invitations:write",
     "safeguarding:read",
     "admin",
+    "metrics:read",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
@@ -33,14 +34,14 @@ AUDIENCES: tuple[Audience, ...] = get_args(Audience)
 #: A supervisor reads. Forms are not theirs to send, and their look does not stand for the therapist's. Safety checks
 #: are read by an application that reads nothing else, and by no other one.
 SCOPES_OF: Final[dict[Audience, frozenset[Scope]]] = {
-    "system": frozenset(SCOPES) - {"safeguarding:read", "clients:break_glass"},
+    "system": frozenset(SCOPES) - {"safeguarding:read", "clients:break_glass", "metrics:read"},
     "supervisor": frozenset({"instruments:read", "scores:read", "caseload:read"}),
     "safeguarding": frozenset({"safeguarding:read"}),
 }
-#: What goes with no audience by itself: it widens what a bound key opens, so an operator adds it by name, to those who
-#: treat or supervise.
+#: What goes with no audience by itself: an operator adds it by name. One widens what a bound key opens, for those who
+#: treat or supervise; the other opens the counts of all organisations, for a program of the operator's own.
 BESIDE: Final[dict[Audience, frozenset[Scope]]] = {
-    "system": frozenset({"clients:break_glass"}),
+    "system": frozenset({"clients:break_glass", "metrics:read"}),
     "supervisor": frozenset({"clients:break_glass"}),
     "safeguarding": frozenset(),
 }

@@ -129,3 +129,4 @@ SafeguardingReader = Annotated[Caller, Security(_Opens("safeguarding:read"), sco
 InvitationsWriter = Annotated[Caller, Security(_Opens("invitations:write"), scopes=["invitations:write"])]
 Invited = Annotated[Caller, Security(_OpensInvitation())]
 Administrator = Annotated[Caller, Security(_Opens("admin"), scopes=["admin"])]
+MetricsReader = Annotated[Caller, Security(_Opens("metrics:read"), scopes=["metrics:read"])]

@@ -1,4 +1,4 @@
-"""What Prometheus reads, for an administrator's key bound to nobody; for nobody where they have a port of their own."""
+"""What Prometheus reads, with a key of the operator's bound to nobody; for nobody where it has a port of its own."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from app.errors import NotFound
 from app.seeing.metrics import CONTENT_TYPE, exposition
-from app.web.auth import Administrator
+from app.web.auth import MetricsReader
 from app.web.route import StrictRoute
 
 router = APIRouter(include_in_schema=False, route_class=StrictRoute)
 
 
 @router.get("/metrics")
-async def get_metrics(caller: Administrator) -> Response:
+async def get_metrics(caller: MetricsReader) -> Response:
     """Write the metrics of the whole service; to a credential of one person there are none."""
     if not caller.is_unbound:
         raise NotFound

@@ -66,7 +66,7 @@ SCOPE_OF = {
 #: When something was told or decided, and on what text.
 STATED = {"text_version": "2026-1", "stated_at": "2026-11-01T10:00:00Z"}
 #: For the operator's programs, and not in the contract.
-UNLISTED = {"GET /metrics": "admin"}
+UNLISTED = {"GET /metrics": "metrics:read"}
 #: Safety checks, apart as in the service: a system sends them, an application of their own reads them.
 SAFETY_SCOPE_OF = {
     "GET /v1/safeguarding/form": "submissions:write",

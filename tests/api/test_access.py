@@ -11,7 +11,8 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.access.administer import NewKey, add_key, revoke_key
-from app.errors import LimitReached, NotFound
+from app.access.caller import AUDIENCES, SCOPES_OF, Audience, allowed_scopes, check_scopes
+from app.errors import LimitReached, Misconfigured, NotFound
 from app.main import create_app
 from app.web.auth import is_public
 from tests.api.operations import (
@@ -164,6 +165,20 @@ def test_every_other_scope_does_not_help(clinic: Clinic, scope: str) -> None:
     assert {name for name in SCOPE_OF if call(most, name, ids[name]).status_code == 403} == {
         name for name, needed in SCOPE_OF.items() if needed == scope
     }
+
+
+def test_the_scope_of_the_metrics_comes_with_no_audience(clinic: Clinic) -> None:
+    """An operator names it, for a system of their own; nobody who supervises or reads safety checks can have it."""
+    assert [audience for audience in AUDIENCES if "metrics:read" in SCOPES_OF[audience]] == []
+    assert check_scopes(["metrics:read"], audience="system") == ["metrics:read"]
+    others: tuple[Audience, ...] = ("supervisor", "safeguarding")
+    for audience in others:
+        assert allowed_scopes(audience, ["metrics:read"]) == frozenset()
+        with pytest.raises(Misconfigured, match=f"not for the audience {audience}: metrics:read"):
+            check_scopes(["metrics:read"], audience=audience)
+    operators = clinic.service.application(clinic.organisation, scopes=("metrics:read",))
+    for name in SCOPE_OF:
+        assert refused(call(operators, name, Ids()), 403, "missing_scope")["scope"] == SCOPE_OF[name]
 
 
 def test_a_missing_scope_is_told_before_what_is_there(clinic: Clinic) -> None:

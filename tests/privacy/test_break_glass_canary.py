@@ -27,7 +27,8 @@ def leaks(clinic: Clinic, written: Written, spans: InMemorySpanExporter) -> Iter
     path = f"/v1/clients/{ids.client_id}/progress"
     for by, more in ((clinic, b""), (key, b"\xff"), (key, b"x" * 500), (clinic.bound("client", "mrn-1042"), b"")):
         answers.append(by.get(path, headers=sent | {"Access-Reason": sent["Access-Reason"] + more}))
-    answers += [key.get(f"/v1/clients/{clinic.application}/progress", headers=sent), clinic.get("/metrics")]
+    answers.append(key.get(f"/v1/clients/{clinic.application}/progress", headers=sent))
+    answers.append(clinic.service.application(clinic.organisation, scopes=("metrics:read",)).get("/metrics"))
     assert [one.status_code for one in answers[len(OPENED) :]] == [403, 400, 400, 400, 404, 200]
     yield from (f"answer: {mark}" for one in answers for mark in (REASON, PERSON) if mark in f"{one.headers}{one.text}")
     watched = Watched(clinic=clinic, desk=clinic, phone=clinic, callers={}, ids={})

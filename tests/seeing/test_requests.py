@@ -251,25 +251,27 @@ def test_labels_come_from_short_lists(clinic: Clinic) -> None:
     }  # fmt: skip
 
 
-def test_metrics_are_an_administrators(clinic: Clinic) -> None:
-    """401 without credentials, 403 without the scope, 404 to one person's key, text for Prometheus with it."""
+def test_metrics_are_the_operators(clinic: Clinic) -> None:
+    """401 without credentials, 403 without their scope, 404 to one person's key, text for Prometheus with it."""
     assert clinic.service.request("GET", "/metrics").status_code == 401
-    reader = clinic.service.application(clinic.organisation, scopes=("scores:read",))
-    assert problem(reader.get("/metrics"))["scope"] == "admin"
+    with_every_other = clinic.get("/metrics")  # `admin` too, which the organisation's own researchers have
+    assert (with_every_other.status_code, problem(with_every_other)["scope"]) == (403, "metrics:read")
+    operators = clinic.service.application(clinic.organisation, scopes=("metrics:read",))
     for kind in ("client", "therapist"):
-        assert problem(clinic.bound(kind, "one").get("/metrics"))["code"] == "not_found"
-    answer = clinic.get("/metrics")
+        assert problem(operators.bound(kind, "one").get("/metrics"))["code"] == "not_found"
+    answer = operators.get("/metrics")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert "# TYPE alliance_requests_total counter" in answer.text
 
 
 def test_with_a_port_of_their_own_metrics_are_not_here(clinic: Clinic) -> None:
     """Then nobody's credentials open them on the main port."""
+    operators = clinic.service.application(clinic.organisation, scopes=("metrics:read",))
 
     async def ask(runtime: Runtime) -> httpx.Response:
         transport = httpx.ASGITransport(app=create_app(replace(runtime), Settings(metrics_port=9464)))
         async with httpx.AsyncClient(transport=transport, base_url="http://alliance.test") as http:
-            return await http.get("/metrics", headers={"Authorization": f"Bearer {clinic.api_key}"})
+            return await http.get("/metrics", headers={"Authorization": f"Bearer {operators.api_key}"})
 
     assert clinic.service.portal.call(ask, clinic.service.runtime).status_code == 404
 
