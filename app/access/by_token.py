@@ -15,7 +15,7 @@ from app.access.access_token import Grant, Verified, read_token
 from app.access.by_key import look_up_key, supervised_by
 from app.access.caller import Caller, Scope, allowed_scopes
 from app.access.jose import Signed
-from app.access.token_store import find_applications, find_supervised
+from app.access.token_store import find_applications, find_clients, find_supervised
 from app.errors import Unauthenticated
 from app.storage.runtime import Runtime
 
@@ -49,7 +49,10 @@ async def caller_of_token(runtime: Runtime, text: str, claimed: Signed) -> Calle
 
 
 async def standing_of(runtime: Runtime, grant: Grant) -> Standing | None:
-    """Look up how an application stands; None when it is not there."""
+    """Look up how an application stands; None when it is not there, or the client whom the grant opens is not.
+
+    A key of one client goes with the client. What hangs on no key has to be told.
+    """
     return await runtime.lanes.run(
         "applications",
         grant,
@@ -84,12 +87,14 @@ async def _of_key(runtime: Runtime, grant: Grant) -> Standing | None:
 
 
 async def _find(runtime: Runtime, grants: Sequence[Grant], *, organisation: UUID) -> list[Standing | None]:
-    """Look up the applications of all requests that wait; who supervises whom only where somebody does."""
+    """Look up the applications of all requests that wait; clients, and who supervises whom, only where one is named."""
     wanted = {grant.application for grant in grants}
     people = {grant.therapist_id for grant in grants if grant.therapist_id}
+    named = {grant.client_id for grant in grants if grant.client_id}
 
     def work(connection: Connection) -> list[Standing | None]:
         rows = find_applications(connection, wanted, organisation=organisation)
+        gone = named - find_clients(connection, named, organisation=organisation) if named else set()
         supervising = {row.application_id for row in rows.values() if row.audience == "supervisor"}
         teams = find_supervised(connection, people, organisation=organisation) if supervising and people else {}
         return [
@@ -99,7 +104,7 @@ async def _find(runtime: Runtime, grants: Sequence[Grant], *, organisation: UUID
                 supervised=_whom(grant, teams) if grant.application in supervising else None,
                 acting_required=bool(row.acting_required),
             )
-            if (row := rows.get(grant.application)) is not None
+            if (row := rows.get(grant.application)) is not None and grant.client_id not in gone
             else None
             for grant in grants
         ]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from app.access.organisation import ACTING_REQUIRED
 from app.storage.dialects import in_both
-from app.storage.tables import applications
+from app.storage.tables import applications, clients
 from app.storage.team_tables import memberships
 from app.storage.token_tables import application_key_sets, used_assertions
 from app.storage.types import AnyRow
@@ -34,6 +34,19 @@ def find_applications(connection: Connection, wanted: Collection[UUID], *, organ
     """Return applications with audience, scopes and epoch."""
     sent = {"organisation": organisation, "wanted": list(wanted)}
     return {row.application_id: row for row in connection.execute(_APPLICATIONS[connection.dialect.name], sent)}
+
+
+_CLIENTS = in_both(
+    lambda among: select(clients.c.client_id).where(
+        clients.c.organisation_id == bindparam("organisation"), among(clients.c.client_id, "wanted")
+    )
+)
+
+
+def find_clients(connection: Connection, wanted: Collection[UUID], *, organisation: UUID) -> set[UUID]:
+    """Return which of some clients are there: who was erased is not."""
+    sent = {"organisation": organisation, "wanted": list(wanted)}
+    return set(connection.execute(_CLIENTS[connection.dialect.name], sent).scalars())
 
 
 def find_supervised(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,14 +12,15 @@ import pytest
 
 from app.access.grant_token import Asked, grant_token
 from app.errors import ClientErased, GrantRefused, Misconfigured
+from tests.api.operations import EVERY, Ids, call
 from tests.api.refusals import nothing_stored, refused
 from tests.api.safety import listed, offering
-from tests.api.test_invitations import invite
+from tests.api.test_invitations import invite, invited
 from tests.api.test_issuers import Provider
 from tests.api.test_issuers import service as service  # noqa: PLC0414 - a fixture: a world of the test's own
 from tests.api.test_limits import limited
 from tests.api.test_oauth import told
-from tests.api.tokens import Backend, ask_with_key, taken
+from tests.api.tokens import Backend, ask_with_key, calling, taken
 from tests.harness import Clinic, form
 from tests.usecases.erasing import erased
 
@@ -98,6 +99,43 @@ def test_no_credential_brings_an_erased_client_back(clinic: Clinic) -> None:
     clinic.recorded(form(client_ref="mrn-1", completed_at=later))
     taken(backend.ask(backend.assertion(client_ref="mrn-1")))
     assert clinic.bound("client", "mrn-1").get("/v1/instruments").status_code == 200
+
+
+def test_every_operation_refuses_what_opened_an_erased_client(clinic: Clinic) -> None:
+    """A key, tokens made with it and by an assertion, a provider's token, an invitation: the next request is refused.
+
+    It stays so when a later form makes the client known again.
+    """
+    backend, provider = Backend.of(clinic), Provider.of(clinic, client="patient")
+    made, other = clinic.recorded(form(client_ref="mrn-1")), clinic.recorded(form(client_ref="mrn-2"))
+    phone = clinic.bound("client", "mrn-1")
+    ended = {
+        "a key": phone,
+        "a token by a key": calling(clinic, taken(ask_with_key(phone))),
+        "a token by an assertion": backend.bearer(client_ref="mrn-1"),
+        "a provider's token": provider.bearer(patient="mrn-1"),
+        "an invitation": invited(clinic, client_ref="mrn-1")[1],
+    }
+    others = [backend.bearer(client_ref="mrn-2"), provider.bearer(patient="mrn-2"), backend.bearer()]
+
+    def open_to(callers: Iterable[Clinic]) -> set[int]:
+        """Ask for the feed, which is empty to whom it has nothing to tell, or for the form that is due."""
+        answers = [(one.get("/v1/changes?after=0"), one.get("/v1/invitations/mine")) for one in callers]
+        return {min(feed.status_code, due.status_code) for feed, due in answers}
+
+    assert open_to(ended.values()) == {200}
+    assert erased(clinic, made["client_id"]).status_code == 200
+    with nothing_stored(clinic):
+        for name in EVERY:
+            for what, caller in ended.items():
+                answer = call(caller, name, Ids(client_id=made["client_id"], client_ref="mrn-1"))
+                assert (name, what, answer.status_code) == (name, what, 401)
+                refused(answer, 401, "unauthenticated")
+    assert open_to(others) == {200}
+    later = (clinic.service.runtime.now() + timedelta(minutes=1)).isoformat().replace("+00:00", "Z")
+    assert clinic.recorded(form(client_ref="mrn-1", completed_at=later))["client_id"] != made["client_id"]
+    assert open_to(ended.values()) == {401}
+    assert others[0].get(f"/v1/clients/{other['client_id']}/progress").status_code == 200
 
 
 @pytest.mark.parametrize("way", ["assertion", "key"])
