@@ -1,19 +1,26 @@
-"""Another organisation's ids and words in every place of every operation: nothing of it is read or written."""
+"""Another organisation's ids and words in every place of every operation: nothing of it is read or written.
+
+First every place of a path and of a query is taken in turn, then places are drawn. Reads about one client are asked by
+an application that opens everything of its organisation, and by a therapist who breaks the glass.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from random import Random
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import httpx
 
-from tests.api.operations import ABSENT, INVITATION_SCOPE_OF, SCOPE_OF, Ids, body_of, call
+from tests.api.glass import BREAKING, OPENED, on_call
+from tests.api.operations import ABSENT, INVITATION_SCOPE_OF, SAFETY_SCOPE_OF, SCOPE_OF, Ids, body_of, call
+from tests.api.safety import listed, offering, post_check, safety_check
 from tests.faults.counts import Counts
 from tests.faults.ground import Ground
 from tests.faults.pictures import Picture, changed, picture
@@ -25,23 +32,39 @@ MARK = "CANARY-4417"
 _NOBODYS = {"key", "version"}
 _CHECKED = 100
 #: Where the other's ids are put besides the path and the body.
-_HEADERS = ("Idempotency-Key", "If-Match", "If-None-Match", "Acting-User", "Organisation", "X-Organisation-Id")
+_HEADERS = (
+    "Idempotency-Key", "If-Match", "If-None-Match", "Acting-User", "Organisation", "X-Organisation-Id", "Break-Glass",
+    "Access-Reason",
+)  # fmt: skip
+_RECIPIENT = "officer-1"
+#: With what a list that would begin at its end is read whole.
+_WHOLE = {"GET /v1/changes": {"after": "0"}}
+#: By whom an operation is asked: a system, who reads safety checks, a therapist who breaks the glass.
+Asker = Literal["system", "desk", "breaking"]
+_ASKED: tuple[tuple[str, Asker], ...] = (
+    *((name, "system") for name in sorted(SCOPE_OF | INVITATION_SCOPE_OF)),
+    *((name, "desk" if scope == "safeguarding:read" else "system") for name, scope in sorted(SAFETY_SCOPE_OF.items())),
+    *((name, "breaking") for name in OPENED),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """Who asks, and whose ids are asked for; `known` is what can only come from the other organisation's rows."""
+    """Who asks, and whose ids are asked for; under those in `chosen` the asker has put a form of its own."""
 
     own: Clinic
+    askers: Mapping[Asker, Clinic]
     ids: Ids
     other: Clinic
     foreign: Ids
     queries: Mapping[str, list[str]]
+    chosen: set[str] = field(default_factory=set)
 
     @classmethod
     def made(cls, service: Service) -> Sides:
         """Make two organisations with a client each, the other's with the mark in every text."""
         own, other = service.clinic(), service.clinic()
+        desk, theirs = offering(own, _RECIPIENT), offering(other, f"{MARK} officer")
         ids = Ids.made(own)
         marked = {"client_ref": f"{MARK} client", "therapist_ref": f"{MARK} therapist", "episode_ref": f"{MARK} course"}
         # Another rule than the asker's forms meet: the id of a signal comes of its form's id, which a PUT may choose.
@@ -49,7 +72,14 @@ class Sides:
         made = other.recorded(sent)
         foreign = Ids.of(made, client_ref=marked["client_ref"], therapist_ref=marked["therapist_ref"])
         ids, foreign = _invited(own, ids), _invited(other, foreign)
-        return cls(own=own, ids=ids, other=other, foreign=foreign, queries=_queries(service))
+        ids = _with_check(own, desk, _RECIPIENT, ids)
+        foreign = _with_check(other, theirs, f"{MARK} officer", foreign)
+        askers: dict[Asker, Clinic] = {
+            "system": own,
+            "desk": replace(desk, headers={"Acting-User": _RECIPIENT}),
+            "breaking": replace(on_call(own), headers=BREAKING),
+        }
+        return cls(own=own, askers=askers, ids=ids, other=other, foreign=foreign, queries=_queries(service))
 
     def secrets(self) -> set[str]:
         """Name what an answer may hold only if the question held it."""
@@ -62,11 +92,12 @@ class Probe:
     """An operation with some of its places taken by the other organisation's ids."""
 
     name: str
+    by: Asker
     ids: dict[str, str]
     query: dict[str, str]
     headers: dict[str, str]
 
-    def sent(self, clinic: Clinic) -> tuple[httpx.Response, float]:
+    def sent(self, sides: Sides) -> tuple[httpx.Response, float]:
         """Send it, and take the time."""
         method, path = self.name.split(" ")
         ids = Ids(**self.ids)
@@ -76,7 +107,7 @@ class Probe:
             usual["If-None-Match" if "{submission_id}" in self.name else "If-Match"] = "*"
         content = None if body is None else json.dumps(body).encode()
         begun = time.perf_counter()
-        answer = clinic.request(
+        answer = sides.askers[self.by].request(
             method, path.format(**vars(ids)), content=content, params=self.query or None, headers=usual | self.headers
         )
         return answer, time.perf_counter() - begun
@@ -91,7 +122,7 @@ class Probe:
         headers = swapped(self.headers)
         if "Idempotency-Key" in headers:  # a key of its own: the same one would be a repeat of the probe
             headers["Idempotency-Key"] += "-twin"
-        return Probe(name=self.name, ids=swapped(self.ids), query=swapped(self.query), headers=headers)
+        return replace(self, ids=swapped(self.ids), query=swapped(self.query), headers=headers)
 
     def text(self) -> str:
         """Write all that is sent."""
@@ -104,21 +135,24 @@ def run(ground: Ground, *, seed: int, cycles: int) -> Counts:
         return probe(Sides.made(service), Random(seed), cycles=cycles)
 
 
-def probe(sides: Sides, dice: Random, *, cycles: int) -> Counts:
-    """Probe, and compare the other organisation's rows with what they were."""
+def probe(sides: Sides, dice: Random, *, cycles: int, first: Sequence[Probe] | None = None) -> Counts:
+    """Probe, and compare the other organisation's rows with what they were.
+
+    First come the probes of the walk, or some others, as many as there are cycles: they are the same whatever the dice
+    say.
+    """
     counts = Counts(cycles=cycles)
     before = picture(sides.other)
-    chosen: set[str] = set()  # ids of the other's under which the asker has put a form of its own
-    names = sorted(SCOPE_OF | INVITATION_SCOPE_OF)
+    walk = walked(sides) if first is None else first
     absent_at, times = [], []
     for number in range(cycles):
-        one = _drawn(sides, dice, names[number % len(names)])
-        answer, took = one.sent(sides.own)
-        twin, twin_took = one.absent(sides.foreign).sent(sides.own)
+        one = walk[number] if number < len(walk) else _drawn(sides, dice, *_ASKED[number % len(_ASKED)])
+        answer, took = one.sent(sides)
+        twin, twin_took = one.absent(sides.foreign).sent(sides)
         if one.name.startswith("PUT /v1/submissions/") and answer.status_code in {200, 201}:
-            chosen.add(one.ids["submission_id"])
-        counts.found(_read(sides, one, answer, chosen), kind="foreign")
-        counts.found(_told_apart(one, answer, twin, chosen), kind="foreign")
+            sides.chosen.add(one.ids["submission_id"])
+        counts.found(_read(sides, one, answer, sides.chosen), kind="foreign")
+        counts.found(_told_apart(one, answer, twin, sides.chosen), kind="foreign")
         if answer.status_code == twin.status_code == 404:
             times.append(took)
             absent_at.append(twin_took)
@@ -137,11 +171,51 @@ def _invited(clinic: Clinic, ids: Ids) -> Ids:
     return replace(ids, invitation_id=call(clinic, "POST /v1/invitations", ids).json()["id"])
 
 
-def _drawn(sides: Sides, dice: Random, name: str) -> Probe:
+def _with_check(clinic: Clinic, desk: Clinic, recipient: str, ids: Ids) -> Ids:
+    """Send a safety check in the client's name."""
+    answers = {"happened": "yes", "may_contact": "yes", "contact": ids.client_ref, "words": ids.client_ref}
+    answer = post_check(clinic, safety_check(client_ref=ids.client_ref, answers=answers))
+    assert answer.status_code == 201, answer.text
+    return replace(ids, check_id=listed(desk, recipient)[0]["id"])
+
+
+def walked(sides: Sides) -> list[Probe]:
+    """List a probe for each way to take some places of an operation's path, or else of its body, and for each query.
+
+    What has no such place is asked as it is, too: a list could hold more than it should.
+
+    Reads first, and erasures last: behind a hole they would take away what others could find.
+    """
+    asked = sorted(_ASKED, key=lambda one: ("GET", "POST", "PUT", "DELETE").index(one[0].split(" ")[0]))
+    return [probe for name, by in asked for probe in _walked(sides, name, by)]
+
+
+def _walked(sides: Sides, name: str, by: Asker) -> Iterator[Probe]:
+    own, foreign = vars(sides.ids), vars(sides.foreign)
+    used = _places(name) or (["client_ref", "therapist_ref"] if body_of(name, sides.ids) else [])
+    for taken in (some for size in range(1, len(used) + 1) for some in combinations(used, size)):
+        yield Probe(name=name, by=by, ids=own | {place: foreign[place] for place in taken}, query={}, headers={})
+    queries = sides.queries.get(name, ())
+    for parameter in queries:
+        value = foreign.get(parameter, sides.foreign.client_id)
+        yield Probe(name=name, by=by, ids=dict(own), query={parameter: value}, headers={})
+    if not _places(name):
+        yield Probe(name=name, by=by, ids=dict(own), query=_WHOLE.get(name, {}), headers={})
+    if by == "desk":  # the other's recipient reads nothing here
+        named = {"Acting-User": f"{MARK} officer"}
+        yield Probe(name=name, by=by, ids=own | {place: foreign[place] for place in used}, query={}, headers=named)
+
+
+def _places(name: str) -> list[str]:
+    """Name the places of an operation's path that name something of somebody."""
+    return [place for place in vars(Ids()) if place not in _NOBODYS and f"{{{place}}}" in name]
+
+
+def _drawn(sides: Sides, dice: Random, name: str, by: Asker) -> Probe:
     """Draw which places hold the other's ids: at least one of those that the operation has, each by chance."""
     own, foreign = vars(sides.ids), vars(sides.foreign)
     places = [place for place in own if place not in _NOBODYS]
-    used = [place for place in places if f"{{{place}}}" in name] or places
+    used = _places(name) or places
     taken = {dice.choice(used)} | {place for place in places if dice.random() < 0.3}
     # A word of the other's in a body is a word of one's own, so it says nothing of a form that is there.
     ids = own | {place: foreign[place] for place in taken}
@@ -155,7 +229,7 @@ def _drawn(sides: Sides, dice: Random, name: str) -> Probe:
         headers["Idempotency-Key"] += f"-{dice.getrandbits(64):x}"
     if "{submission_id}" in name and name.startswith("PUT"):
         headers.pop("If-None-Match", None)
-    return Probe(name=name, ids=ids, query=query, headers=headers)
+    return Probe(name=name, by=by, ids=ids, query=query, headers=headers)
 
 
 def _read(sides: Sides, one: Probe, answer: httpx.Response, chosen: Collection[str]) -> list[str]:
