@@ -15,6 +15,9 @@ from app.seeing.logs import log
 from app.web.problems import WebProblem, from_error, problem
 
 MAX_BODY = 1024 * 1024
+#: What of a body is always held. Beyond it, bodies share what the process holds: who has a key could fill its memory.
+ALWAYS_HELD = 64 * 1024
+HELD_IN_ALL = 24 * 1024 * 1024
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -72,7 +75,7 @@ def _answered(error: Exception, trace_id: str) -> Response:
 
 
 class BodyLimit:
-    """Middleware that refuses a body over 1 MiB, and one that takes too long to come.
+    """Middleware that refuses a body over 1 MiB, one that takes too long to come, and large ones beyond what is held.
 
     The framework's own limit answers in plain text, and before credentials are checked; the server has none of time.
     """
@@ -80,9 +83,10 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, *, seconds: float) -> None:
         self._app = app
         self._seconds = seconds
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what is received, and stop at the limit."""
+        """Count what is received, and stop at the limits."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -90,10 +94,10 @@ class BodyLimit:
         if declared.isascii() and declared.isdigit() and int(declared[:20]) > MAX_BODY:
             await problem("too_large", trace_id=scope["state"]["trace_id"], headers=_CLOSED)(scope, receive, send)
             return
-        received, until = 0, None
+        received, held, until = 0, 0, None
 
         async def receive_limited() -> Message:
-            nonlocal received, until
+            nonlocal received, held, until
             until = until or get_running_loop().time() + self._seconds
             try:
                 async with timeout_at(until):
@@ -104,9 +108,17 @@ class BodyLimit:
                 received += len(message.get("body", b""))
                 if received > MAX_BODY:
                     raise WebProblem("too_large", headers=_CLOSED)
+                more = max(0, received - ALWAYS_HELD) - held
+                if self._held + more > HELD_IN_ALL:
+                    raise WebProblem("too_many_bodies", headers={**_CLOSED, "Retry-After": "1"})
+                self._held += more
+                held += more
             return message
 
-        await self._app(scope, receive_limited, send)
+        try:
+            await self._app(scope, receive_limited, send)
+        finally:
+            self._held -= held
 
 
 def _set_headers(message: Message, trace_id: str, more: Iterable[tuple[bytes, bytes]]) -> None:

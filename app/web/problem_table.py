@@ -265,6 +265,13 @@ _KINDS = (
     ),
     ProblemKind("storage_busy", 503, "The database is busy", "Nothing was stored: try again with the same key."),
     ProblemKind(
+        "too_many_bodies",
+        503,
+        "Too many large bodies are under way",
+        "Nothing was stored: try again with the same key after `Retry-After` seconds, or send smaller batches. "
+        "Up to 64 KiB are always taken.",
+    ),
+    ProblemKind(
         "too_many_connections",
         503,
         "Too many connections are open",

@@ -148,15 +148,18 @@ def _kinds(service: Started) -> dict[str, Callable[[], Slow]]:
 
     def opened(kind: str, first: bytes, drip: bytes, *, reads: bool = True) -> Slow:
         connection = service.connect(buffer=None if reads else 4096)
-        connection.sendall(first)
+        with suppress(ConnectionError):  # one that was refused in the middle is closed, as is counted later
+            connection.sendall(first)
         connection.settimeout(0)
         return Slow(kind=kind, connection=connection, drip=drip, reads=reads)
 
     half = b"{" + b" " * 60_000
+    most = b"{" + b" " * 999_000
     return {
         "silent": lambda: opened("silent", b"", b""),
         "headers": lambda: opened("headers", b"GET /v1/instruments HTTP/1.1\r\nX-Slow: ", b"a"),
         "body": lambda: opened("body", _post(service, key=service.key, length=1_000_000, sent=half), b" "),
+        "large body": lambda: opened("large body", _post(service, key=service.key, length=1_000_000, sent=most), b" "),
         "body of nobody": lambda: opened(
             "body of nobody", _post(service, key="wrong", length=1_000_000, sent=b""), b" "
         ),
@@ -212,9 +215,9 @@ def _work(service: Started, counts: Counts, stop: Event) -> None:
             stop.wait(0.02)
 
 
-def _hold(service: Started, counts: Counts, *, rounds: float, patience: float) -> None:
+def _hold(service: Started, counts: Counts, *, rounds: float, patience: float, only: str | None) -> None:
     """Open the sockets, put new ones in the place of closed ones until the time is over, then wait for the last."""
-    kinds = list(_kinds(service).items())
+    kinds = [(kind, make) for kind, make in _kinds(service).items() if only in {None, kind}]
     began = now = time.monotonic()
     slow: list[Slow] = []
     number = 0
@@ -255,11 +258,13 @@ def run(
     sockets: int = 200,
     seconds: float = 0,
     patience: float = 15,
+    only: str | None = None,
     settings: dict[str, str] | None = None,
 ) -> Counts:
     """Hold the service with slow sockets for some seconds (0: each once), and wait for the last to be closed.
 
-    `patience` is how long the last ones may take; `settings` are ALLIANCE_ variables of the service.
+    `patience` is how long the last ones may take; `only` is the one way of being slow that is tried;
+    `settings` are ALLIANCE_ variables of the service.
     """
     url = database_url or f"sqlite:///{folder / 'alliance.db'}"
     with started(folder, url, **(settings or {})) as service:
@@ -270,7 +275,7 @@ def run(
         worker = Thread(target=_work, args=(service, counts, stop))
         worker.start()
         try:
-            _hold(service, counts, rounds=seconds, patience=patience)
+            _hold(service, counts, rounds=seconds, patience=patience, only=only)
         finally:
             stop.set()
             worker.join()

@@ -22,15 +22,26 @@ def test_200_slow_sockets_stop_nobody(tmp_path: Path) -> None:
     assert counts.faults() == []
     assert counts.most_at_once == 200
     assert sum(counts.opened.values()) == 200
-    assert sorted(counts.closed) == ["body", "body of nobody", "empty lines", "headers", "never reads", "silent"]
+    assert sorted(counts.closed) == [
+        "body", "body of nobody", "empty lines", "headers", "large body", "never reads", "silent",
+    ]  # fmt: skip
     assert sorted(counts.statuses) == [200, 201]
 
 
 def test_the_harness_finds_deadlines_that_are_off(tmp_path: Path) -> None:
     """Each kind of socket stays open without its deadline."""
-    counts = run(tmp_path, settings=dict.fromkeys(DEADLINES, "3600"), sockets=12, patience=3)
-    kinds = ("body", "body of nobody", "empty lines", "headers", "never reads", "silent")
+    counts = run(tmp_path, settings=dict.fromkeys(DEADLINES, "3600"), sockets=14, patience=3)
+    kinds = ("body", "body of nobody", "empty lines", "headers", "large body", "never reads", "silent")
     assert counts.faults() == [f"{kind}: 2 left open" for kind in kinds]
+
+
+def test_large_bodies_leave_the_memory_flat(tmp_path: Path) -> None:
+    """Who has a key may send 1 MB each, 120 of them at once, and never the end; forms are stored meanwhile."""
+    settings = SHORT | {"ALLIANCE_BODY_SECONDS": "4"}
+    counts = run(tmp_path, settings=settings, sockets=120, patience=60, only="large body")
+    assert counts.faults() == []
+    assert sum(counts.closed.values()) == 120
+    assert sorted(counts.statuses) == [200, 201]
 
 
 def test_the_harness_finds_memory_and_requests_that_went_wrong() -> None:
