@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, Table
 from sqlalchemy.util import await_only
 
+from app.errors import StorageUnavailable
 from app.storage import database
 from app.storage.rows import write_rows
 from app.storage.tables import events, idempotency_keys
@@ -27,6 +28,12 @@ def acknowledged_before_commit() -> None:
     """Answer when the rows are written, and commit a moment later."""
     for kind in (database.SqliteDatabase, database.PostgresDatabase):
         kind.write = _told_early(kind.write)  # type: ignore[method-assign] # the plant
+
+
+def acknowledged_long_before_commit() -> None:
+    """The same with half a second between: whatever strikes within it after an answer makes the answer a lie."""
+    globals()["LATE"] = 0.5
+    acknowledged_before_commit()
 
 
 def _told_early(write_: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,6 +63,24 @@ def _dawdle(connection: Connection) -> None:
         await_only(asyncio.sleep(LATE))
     else:
         asyncio.run(asyncio.sleep(LATE))
+
+
+def never_connected_again() -> None:
+    """Stay without a database once it was away, as a pool does that keeps its dead connections."""
+    once = database.PostgresDatabase._once
+    dead: list[bool] = []
+
+    async def kept(self: Any, *work: Any) -> Any:
+        if dead:
+            raise StorageUnavailable
+        try:
+            return await once(self, *work)
+        except StorageUnavailable:
+            dead.append(True)
+            raise
+
+    kind: Any = database.PostgresDatabase
+    kind._once = kept
 
 
 def events_skipped() -> None:
