@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import combinations
 from random import Random
 from statistics import median
@@ -21,6 +22,7 @@ import httpx
 from tests.api.glass import BREAKING, OPENED, on_call
 from tests.api.operations import ABSENT, INVITATION_SCOPE_OF, SAFETY_SCOPE_OF, SCOPE_OF, Ids, body_of, call
 from tests.api.safety import listed, offering, post_check, safety_check
+from tests.faults.alike_in_time import compared
 from tests.faults.counts import Counts
 from tests.faults.ground import Ground
 from tests.faults.pictures import Picture, changed, picture
@@ -129,10 +131,37 @@ class Probe:
         return json.dumps([self.ids, self.query, self.headers])
 
 
-def run(ground: Ground, *, seed: int, cycles: int) -> Counts:
-    """Send `cycles` probes, each with its twin of absent ids."""
+def run(ground: Ground, *, seed: int, cycles: int, timed: int = 0) -> Counts:
+    """Send `cycles` probes, each with its twin of absent ids, and compare how long some probes' 404 takes."""
     with ground.service() as service:
-        return probe(Sides.made(service), Random(seed), cycles=cycles)
+        sides, dice = Sides.made(service), Random(seed)
+        counts = probe(sides, dice, cycles=cycles)
+        if timed:
+            told_by_time(sides, dice, counts, probes=timed)
+        return counts
+
+
+def told_by_time(sides: Sides, dice: Random, counts: Counts, *, probes: int) -> None:
+    """Compare the times of 404 to the other's ids and to absent ones, for some probes of the walk."""
+    walk = walked(sides)
+    counts.told["timed_404"] = counts.told["told_by_time"] = 0
+    for one in dice.sample(walk, len(walk)):
+        twin = one.absent(sides.foreign)
+        if counts.told["timed_404"] == probes:
+            return
+        if not one.sent(sides)[0].status_code == twin.sent(sides)[0].status_code == 404:
+            continue
+        difference = compared(partial(_took, one, sides), partial(_took, twin, sides))
+        counts.told["timed_404"] += 1
+        counts.samples.setdefault("404_foreign_more_than_absent_percent", []).append(100 * difference.parts[0])
+        if difference.shows:
+            counts.told["told_by_time"] += 1
+            parts = ", ".join(f"{part:+.0%}" for part in difference.parts)
+            counts.found([f"foreign: {one.name} takes {parts} of the time that an absent id takes"])
+
+
+def _took(one: Probe, sides: Sides) -> float:
+    return one.sent(sides)[1]
 
 
 def probe(sides: Sides, dice: Random, *, cycles: int, first: Sequence[Probe] | None = None) -> Counts:

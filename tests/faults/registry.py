@@ -122,6 +122,7 @@ HARNESSES: tuple[Harness, ...] = (
         short=300,
         round=2_000,
         long={"cycles": 100_000},
+        thorough={"timed": 10},
     ),
     Harness(
         name="wall",
