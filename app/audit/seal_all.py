@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.errors import AllianceError
 from app.seeing.logs import log
+from app.seeing.untold import untold
 from app.storage.runtime import Runtime
 from app.storage.seal import PORTION, begin, is_all_sealed, seal
 
@@ -39,7 +40,7 @@ async def begin_log(runtime: Runtime, *, organisation: UUID) -> None:
 
 
 class Sealer:
-    """The task of a service that seals the organisations it wrote for.
+    """The task of a service that seals the organisations it wrote for; untold, for it seals what untold requests wrote.
 
     What it does not get to is sealed by the next one: by another worker, by a reader of changes, or by the operator.
     """
@@ -69,13 +70,14 @@ class Sealer:
             await self._task
 
     async def _run(self) -> None:
-        while not self._ending.is_set():
-            await self._woken.wait()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), self._pause)
-            self._woken.clear()
+        with untold():
+            while not self._ending.is_set():
+                await self._woken.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ending.wait(), self._pause)
+                self._woken.clear()
+                await self._round()
             await self._round()
-        await self._round()
 
     async def _round(self) -> None:
         """Seal for each organisation that waits; who has more than its turn, or met a fault, waits again."""

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from app.access.caller import Caller
 from app.episodes.told import read_untold, read_with_told
 from app.progress.changes_store import last_of, read_events, read_people, read_raters
+from app.seeing.untold import untold
 from app.storage.runtime import Runtime
 from app.storage.seal import is_all_sealed, seal
 from app.storage.types import AnyRow
@@ -97,9 +98,10 @@ async def changes(runtime: Runtime, caller: Caller, *, after: int | None, limit:
         return found, is_end and not is_all_sealed(connection, organisation=organisation)
 
     found, is_behind = await runtime.database.read(work, organisation=organisation)
-    while is_behind:
-        await runtime.database.write(lambda c: seal(c, runtime, organisation=organisation), organisation=organisation)
-        found, is_behind = await runtime.database.read(work, organisation=organisation)
+    with untold():  # what is not sealed yet may be the events of untold requests
+        while is_behind:
+            await _seal(runtime, organisation=organisation)
+            found, is_behind = await runtime.database.read(work, organisation=organisation)
     return found
 
 
@@ -114,12 +116,17 @@ async def _end(runtime: Runtime, *, organisation: UUID) -> int:
         return last, is_all_sealed(connection, organisation=organisation)
 
     last, is_end = await runtime.database.read(work, organisation=organisation)
-    for _ in range(BACKLOG):
-        if is_end:
-            break
-        await runtime.database.write(lambda c: seal(c, runtime, organisation=organisation), organisation=organisation)
-        last, is_end = await runtime.database.read(work, organisation=organisation)
+    with untold():  # as above
+        for _ in range(BACKLOG):
+            if is_end:
+                break
+            await _seal(runtime, organisation=organisation)
+            last, is_end = await runtime.database.read(work, organisation=organisation)
     return last
+
+
+async def _seal(runtime: Runtime, *, organisation: UUID) -> None:
+    await runtime.database.write(lambda c: seal(c, runtime, organisation=organisation), organisation=organisation)
 
 
 def _look(connection: Connection, caller: Caller, *, after: int, limit: int) -> tuple[Changes, bool]:

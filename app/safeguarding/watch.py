@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.safeguarding.escalate import escalate
 from app.seeing.logs import log
+from app.seeing.untold import untold
 from app.storage.runtime import Runtime
 
 EVERY_SECONDS: Final = 60.0
@@ -24,6 +25,7 @@ async def watch(runtime: Runtime, organisations: Collection[UUID], *, every: flo
         await asyncio.sleep(every)
         for organisation in tuple(organisations):
             try:
-                await escalate(runtime, organisation=organisation)
+                with untold():
+                    await escalate(runtime, organisation=organisation)
             except Exception as error:  # noqa: BLE001 - the next look may succeed, and must take place
                 log.error("escalation_failed", exception=error)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,6 +22,8 @@ from prometheus_client import (
 )
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from app.seeing.untold import is_untold
 
 Kind = Literal["read", "write"]
 #: Where several workers share their counts: a folder, named before this module is read.
@@ -76,7 +78,9 @@ _duration = lru_cache(maxsize=4096)(DURATION.labels)
 _form = lru_cache(maxsize=256)(FORMS.labels)
 _transaction = lru_cache(maxsize=8)(TRANSACTION.labels)
 _under_way = lru_cache(maxsize=8)(UNDER_WAY.labels)
-waiting_in = lru_cache(maxsize=32)(LANE.labels)
+_waiting = lru_cache(maxsize=32)(LANE.labels)
+_NOTHING: AbstractContextManager[None] = nullcontext()
+_FAILURES: Final = frozenset({"unavailable", "full", "read_only"})
 
 
 def count_request(*, method: str, route: str, status: str, seconds: float, code: str | None) -> None:
@@ -93,13 +97,28 @@ def count_form(outcome: Literal["recorded", "there", "replayed", "refused"], *, 
 
 
 def count_database_error(kind: str) -> None:
-    """Count a transaction that the database refused."""
-    DATABASE_ERRORS.labels(kind).inc()
+    """Count a transaction that the database refused; a failure of its own is told whatever was asked of it."""
+    if kind in _FAILURES or not is_untold():
+        DATABASE_ERRORS.labels(kind).inc()
+
+
+def in_flight() -> AbstractContextManager[Any]:
+    """Count a request while it waits for its answer."""
+    return _NOTHING if is_untold() else IN_FLIGHT.track_inprogress()
+
+
+def waiting_in(lane: str) -> AbstractContextManager[Any]:
+    """Count a call while its shared work waits or runs."""
+    return _NOTHING if is_untold() else _waiting(lane).track_inprogress()
+
+
+def timed(kind: Kind) -> AbstractContextManager[None]:
+    """Time a transaction, and count it while it waits and runs."""
+    return _NOTHING if is_untold() else _timed(kind)
 
 
 @contextmanager
-def timed(kind: Kind) -> Iterator[None]:
-    """Time a transaction, and count it while it waits and runs."""
+def _timed(kind: Kind) -> Iterator[None]:
     began = perf_counter()
     _under_way(kind).inc()
     try:

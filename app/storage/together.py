@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -17,10 +18,20 @@ from uuid import UUID
 from app.errors import StorageUnavailable
 from app.seeing.metrics import waiting_in
 from app.seeing.traces import part
+from app.seeing.untold import is_untold, untold
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call(Generic[Item, Result]):
+    """What one caller wants and waits for, and whether it is told that it did."""
+
+    item: Item
+    future: asyncio.Future[Result]
+    is_untold: bool
 
 
 class Lane(Generic[Item, Result]):
@@ -33,13 +44,13 @@ class Lane(Generic[Item, Result]):
         self._when_idle = when_idle
         self._most = most
         self._weigh = weigh
-        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._waiting: deque[_Call[Item, Result]] = deque()
         self._running: asyncio.Task[None] | None = None
 
     async def __call__(self, item: Item) -> Result:
         """Have an item worked on; a caller that goes away does not stop it."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        self._waiting.append(_Call(item=item, future=future, is_untold=is_untold()))
         if self._running is None:
             # The work is everybody's who waits: it belongs to no caller's trace.
             self._running = asyncio.create_task(self._run(), context=Context())
@@ -52,29 +63,31 @@ class Lane(Generic[Item, Result]):
         finally:
             self._when_idle()  # nothing waits now: whoever comes next makes a new lane
 
-    def _next(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+    def _next(self) -> list[_Call[Item, Result]]:
         """Take from those that wait, in order, as many as may share the work; a heavy one goes alone."""
         shared = [self._waiting.popleft()]
-        weight = self._weigh(shared[0][0])
-        while self._waiting and (weight := weight + self._weigh(self._waiting[0][0])) <= self._most:
+        weight = self._weigh(shared[0].item)
+        while self._waiting and (weight := weight + self._weigh(self._waiting[0].item)) <= self._most:
             shared.append(self._waiting.popleft())
         return shared
 
-    async def _serve(self, shared: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+    async def _serve(self, shared: list[_Call[Item, Result]]) -> None:
         try:
-            results = await self._work([item for item, _ in shared])
+            # Without those that aren't told there would be this work all the same, unless it is for nobody else.
+            with untold(when=all(one.is_untold for one in shared)):
+                results = await self._work([one.item for one in shared])
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait are told
             if len(shared) > 1 and not isinstance(error, StorageUnavailable):
                 # Each for itself: what one of them met (a lock, a fault unforeseen) must not be told to the others.
                 await asyncio.gather(*(self._serve([one]) for one in shared))
                 return
-            for _, future in shared:
-                if not future.done():
-                    future.set_exception(error)
+            for one in shared:
+                if not one.future.done():
+                    one.future.set_exception(error)
             return
-        for (_, future), result in zip(shared, results, strict=True):
-            if not future.done():
-                future.set_result(result)
+        for one, result in zip(shared, results, strict=True):
+            if not one.future.done():
+                one.future.set_result(result)
 
 
 class Lanes:
@@ -98,5 +111,5 @@ class Lanes:
         lane: Lane[Item, Result] | None = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(work, most=most, weigh=weigh, when_idle=partial(self._lanes.pop, key))
-        with waiting_in(name).track_inprogress(), part(f"wait {name}"):
+        with waiting_in(name), part(f"wait {name}"):
             return await lane(item)

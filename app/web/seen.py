@@ -11,11 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.seeing.listed import METHODS
 from app.seeing.logs import log
-from app.seeing.metrics import IN_FLIGHT, count_request
+from app.seeing.metrics import count_request, in_flight
 from app.seeing.traces import begin_request, end_request, within
+from app.seeing.untold import untold
 
 #: Whether there was a safety check is for nobody but those who read it: its requests leave no line, no count and no
-#: trace, unless the service itself has failed.
+#: trace, and nothing in the figures of the database, unless the service itself has failed.
 UNTOLD = ("/v1/safeguarding", "/v1/invitations/mine/safety-check")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})").fullmatch
 
@@ -46,18 +47,13 @@ class Seen:
                 status = message["status"]
             await send(message)
 
-        IN_FLIGHT.inc()
         try:
-            if span is None:
+            with untold(when=quiet), in_flight(), within(span):
                 await self._app(scope, receive, send_and_see)
-            else:
-                with within(span):
-                    await self._app(scope, receive, send_and_see)
         except Exception:
             state["problem"] = "answer_broken_off"
             raise
         finally:
-            IN_FLIGHT.dec()
             seconds = perf_counter() - began
             if not quiet or status >= 500:
                 _tell(scope, state, status, seconds)

@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.errors import KeyInProgress, StorageBusy, StorageUnavailable
-from app.storage.together import Lanes
+from app.seeing.untold import is_untold, untold
+from app.storage.together import Lanes, Work
 
 
 class UnforeseenError(Exception):
@@ -46,19 +47,20 @@ class Desk:
 
     def ask(self, *items: str, name: str = "desk", organisation: UUID | None = None) -> list[asyncio.Task[str]]:
         """Ask for some items at once, in their order."""
-        return [
-            asyncio.create_task(
-                self.lanes.run(
-                    name,
-                    item,
-                    self.work,
-                    organisation=organisation or self.organisation,
-                    most=3,
-                    weigh=lambda one: self.weights.get(one, 1),
-                )
-            )
-            for item in items
-        ]
+        return [asyncio.create_task(self.run(self.work, item, name=name, organisation=organisation)) for item in items]
+
+    async def run(
+        self, work: Work[str, str], item: str, *, name: str = "desk", organisation: UUID | None = None
+    ) -> str:
+        """Have one item worked on."""
+        return await self.lanes.run(
+            name,
+            item,
+            work,
+            organisation=organisation or self.organisation,
+            most=3,
+            weigh=lambda one: self.weights.get(one, 1),
+        )
 
     async def after_the_first(self, *items: str) -> list[str | BaseException]:
         """Ask for items while a first one is under way; returns what they are told."""
@@ -254,5 +256,27 @@ def test_those_who_are_split_are_worked_on_at_once() -> None:
         assert await desk.after_the_first("a", "b", "c", "d") == ["A", error, "C", "D"]
         assert desk.shared == [["first"], ["a", "b", "c"], ["a"], ["b"], ["c"], ["d"]]
         assert desk.peak == 3
+
+    at_a_desk(test)
+
+
+def test_shared_work_is_told_unless_it_is_for_nobody_who_is() -> None:
+    """What leaves no count by itself leaves none, and takes that of nobody else away."""
+
+    async def test(desk: Desk) -> None:
+        told: list[bool] = []
+
+        async def work(items: Sequence[str]) -> list[str]:
+            told.append(not is_untold())
+            return await desk.work(items)
+
+        desk.go_on.set()
+        with untold():
+            alone = [asyncio.create_task(desk.run(work, one)) for one in "ab"]
+        await asyncio.gather(*alone)
+        with untold():
+            some = [asyncio.create_task(desk.run(work, one)) for one in "cd"]
+        await asyncio.gather(*some, desk.run(work, "e"))
+        assert (desk.shared, told) == ([["a", "b"], ["c", "d", "e"]], [False, True])
 
     at_a_desk(test)
