@@ -51,8 +51,8 @@ TELL_THEMSELVES: Final = frozenset(
 )
 #: Ids in paths that an entry may name: what was asked, whether it is there or not.
 _ASKED = ("client_id", "submission_id", "episode_id", "score_id", "signal_id", "invitation_id", "check_id")
-#: What is read without being a GET.
-READING_POSTS: Final = frozenset({"post_lookup"})
+#: What needs a person, where the organisation wants one named, without being a GET: it reads, or can't be undone.
+NEEDING_A_PERSON: Final = frozenset({"post_lookup", "delete_client"})
 _REFUSED = frozenset({403, 404, 410})
 #: Refusals of another kind that tell something of a client: which form is there, or that a hold stands.
 _TELLING: Final = frozenset(
@@ -133,12 +133,11 @@ def _note(request: Request, caller: Caller) -> None:
 
 
 def _admit(request: Request, caller: Caller, operation: str, told: Telling) -> None:
-    """Refuse a reader for whom nobody is named, where that is wanted; break the glass for who may and says why."""
+    """Refuse who reads or erases and names nobody, where that is wanted; break the glass for who may and says why."""
     told.reason = reason_given(request, caller, operation)
     if told.reason is not None:
         request.state.caller = opened(caller)
-    is_reading = request.method == "GET" or operation in READING_POSTS
-    if is_reading and caller.lacks_a_person:
+    if caller.lacks_a_person and (request.method == "GET" or operation in NEEDING_A_PERSON):
         raise ActingRequired
 
 

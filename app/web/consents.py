@@ -93,7 +93,10 @@ async def get_consents(request: Request, caller: ScoresReader, service: Service,
     "/{client_id}/notice",
     response_model=ConsentsOut,
     summary="Say that a client was informed",
-    description="Notice of the measurement itself, apart from research. What was stated already may be sent again.",
+    description=(
+        "Notice of the measurement itself, apart from research. What was stated already may be sent again. Answered "
+        "without a body where a person has to be named (`Acting-User`) and is not."
+    ),
     responses=problems(400, 401, 403, 404, 412, 413, 415, 422, 428, 503),
 )
 async def put_notice(  # noqa: PLR0917 - FastAPI passes by name
@@ -117,7 +120,8 @@ async def put_notice(  # noqa: PLR0917 - FastAPI passes by name
     summary="Say what a client decided about research",
     description=(
         "Given, refused or withdrawn. Nothing that was stated is overwritten; of several the one that was stated last "
-        "counts, whenever it comes in. What was stated already may be sent again."
+        "counts, whenever it comes in. What was stated already may be sent again. Answered without a body where a "
+        "person has to be named (`Acting-User`) and is not."
     ),
     responses=problems(400, 401, 403, 404, 412, 413, 415, 422, 428, 503),
 )
@@ -141,6 +145,8 @@ async def _stated(  # noqa: PLR0917 - as it comes in
 ) -> Response:
     made = await state(service, caller, statement, client_id=client_id, known=known_states(if_match))
     telling(request).has_events = made.is_new
+    if caller.lacks_a_person:  # the statement is taken; all that was stated before is a read
+        return Response(headers=_headers(made) | {"Preference-Applied": "return=minimal"})
     return _told(made)
 
 

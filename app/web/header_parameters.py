@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from app.web.audited import ABOUT_NOBODY, READING_POSTS
+from app.web.audited import ABOUT_NOBODY, NEEDING_A_PERSON
 from app.web.break_glass import ASKING, LONGEST_REASON, OPENED, REASON, YES
 
 #: For whom an application asks.
@@ -15,8 +15,8 @@ ACTING_USER: dict[str, Any] = {
     "required": False,
     "description": (
         "The person for whom the application asks: your own id of them, never a name. It is sealed in the log of who "
-        "looked at what. Required where the organisation wants to know who reads, and with `Break-Glass`; a key that "
-        "opens one client names nobody."
+        "looked at what. Required where the organisation wants to know who reads and erases, and with `Break-Glass`; a "
+        "key that opens one client names nobody."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "example": "staff-4711",
@@ -60,9 +60,8 @@ _MARKED: dict[str, Any] = {
 def add_headers(operation: dict[str, Any], *, method: str) -> None:
     """Tell of an operation which of these headers it reads, and which it answers."""
     name = operation["operationId"]
-    is_reading = method == "get" or name in READING_POSTS
     if (
-        is_reading
+        (method == "get" or name in NEEDING_A_PERSON)
         and {"bearer"} == {one for kind in operation["security"] for one in kind}
         and name not in ABOUT_NOBODY
     ):

@@ -56,7 +56,8 @@ async def get_export(caller: SubmissionsReader, service: Service, client_id: UUI
         "Destroys the client's keys and deletes everything about them, for good, in one transaction; what their forms "
         "counted is subtracted exactly. Afterwards the id answers 404 everywhere, and a late repeat of a form 410. "
         "Refused with 409 while a legal hold stands. Asked again it answers the same. Keys that are bound to a person "
-        "get 404: the organisation answers requests for erasure."
+        "get 404: the organisation answers requests for erasure. Where it wants persons named, it wants the one who "
+        "decided (`Acting-User`)."
     ),
     responses=problems(400, 401, 403, 404, 409, 503),
 )

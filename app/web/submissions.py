@@ -53,7 +53,7 @@ Prefer = Annotated[
     Header(
         description=(
             "`return=minimal` leaves the body out: status and `Location` only. Done for every key that opens a "
-            "therapist's clients: read the form back."
+            "therapist's clients, and where a person has to be named (`Acting-User`) and is not: read the form back."
         ),
     ),
 ]
@@ -120,8 +120,9 @@ async def put_submission(  # noqa: PLR0917 - FastAPI passes by name
     description=(
         "One result for each form, in order, each with its own idempotency key and its own status: a form with faults "
         "does not keep the others out. Safe to repeat as a whole or in other pieces. `Prefer: return=minimal` leaves "
-        "the bodies of stored forms out; a key that opens a therapist's clients never gets them. By a key or token of "
-        "one person each form counts as a request, and there are as many at most as `RateLimit-Policy` says."
+        "the bodies of stored forms out; a key that opens a therapist's clients never gets them, nor who names nobody "
+        "where a person has to be named. By a key or token of one person each form counts as a request, and there are "
+        "as many at most as `RateLimit-Policy` says."
     ),
     responses=problems(400, 401, 403, 413, 415, 422, 503),
 )
@@ -260,5 +261,10 @@ def _told(
 
 
 def _minimal(prefer: str | None, caller: Caller) -> bool:
-    """Say whether bodies are left out, as asked; for some always: else it tells them of hidden forms."""
-    return caller.must_be_told or (prefer is not None and "return=minimal" in prefer.replace(" ", "").split(","))
+    """Say whether bodies are left out, as asked; for some always.
+
+    Else they tell of hidden forms, or of a client whom nobody may read about without a name: a repeat has the whole
+    form, and a new one is compared with those before. The form itself is taken from anybody.
+    """
+    is_asked = prefer is not None and "return=minimal" in prefer.replace(" ", "").split(",")
+    return is_asked or caller.must_be_told or caller.lacks_a_person

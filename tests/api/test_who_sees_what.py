@@ -19,8 +19,8 @@ import pytest
 from app.access import visibility
 from app.access.administer import create_application
 from app.access.binding import Binding
-from app.access.organisation import change_settings
 from app.access.visibility import TABLE
+from tests.api.acting import want_persons
 from tests.api.operations import EVERY
 from tests.api.test_supervisors import team
 from tests.harness import ANSWERS, Clinic, form, problem, therapists_form
@@ -319,16 +319,11 @@ def test_a_table_that_allows_too_much_is_found(
 
 
 def test_where_it_is_wanted_a_person_must_be_named(clinic: Clinic) -> None:
-    """From the next request on every read needs one, but a client's own key; writes do not."""
+    """From the next request on every read needs one, but a client's own key; to send a form does not."""
     made = clinic.recorded(form())
     path = f"/v1/clients/{made['client_id']}/progress"
     client = clinic.bound("client", "mrn-1042")
-    clinic.service.in_service(
-        lambda c: change_settings(
-            c, {"acting_required": True}, organisation=clinic.organisation, at=clinic.service.runtime.now()
-        ),
-        organisation=clinic.organisation,
-    )
+    want_persons(clinic)
     for read_path in (path, "/v1/caseload", "/v1/changes", f"/v1/submissions/{made['id']}"):
         refused = clinic.get(read_path)
         assert (refused.status_code, problem(refused)["code"]) == (403, "acting_user_required")
