@@ -26,7 +26,11 @@ _BIND_WRITE = text(
     "SELECT set_config('lock_timeout', :patience, true), set_config('alliance.organisation', :organisation, true), "
     f"set_config('search_path', '{SEARCH_PATH}', true)"
 )
-_BIND_READ = f"BEGIN READ ONLY; SET LOCAL search_path = {SEARCH_PATH}; SET LOCAL alliance.organisation = '%s'"
+#: A read sees one moment, as on SQLite: what is told of one form must not come from before, of another from after.
+_BIND_READ = (
+    f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = {SEARCH_PATH}; "
+    "SET LOCAL alliance.organisation = '%s'"
+)
 
 
 def bound_write(connection: Connection, *, work: Callable[[Connection], T], organisation: UUID | None) -> T:

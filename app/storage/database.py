@@ -203,7 +203,7 @@ class SqliteDatabase:
 
 
 class PostgresDatabase:
-    """asyncpg under SQLAlchemy, READ COMMITTED, with the work bounded in front of the pool."""
+    """asyncpg under SQLAlchemy, with the work bounded in front of the pool; writes are READ COMMITTED."""
 
     name = "postgresql"
 
