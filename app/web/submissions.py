@@ -109,6 +109,8 @@ async def put_submission(  # noqa: PLR0917 - FastAPI passes by name
     """Record one form under the sender's id."""
     if (if_none_match or "").strip() != "*":
         raise WebProblem("precondition_required")
+    if submission_id.int == 0:  # what goes through forms by their ids begins behind it
+        raise WebProblem("not_found")
     entry = Entry(form=form_of(form), key=str(submission_id), route="put", submission_id=submission_id)
     return await _recorded(request, service, caller, entry, prefer)
 

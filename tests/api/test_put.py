@@ -53,6 +53,12 @@ def test_other_content_under_the_id_is_refused(clinic: Clinic, changes: dict[str
     assert told["submission_id"] == str(made)
 
 
+def test_the_nil_uuid_is_no_id_of_a_form(clinic: Clinic) -> None:
+    """As what is no UUID: it was taken, and stood in no export."""
+    with nothing_stored(clinic):
+        refused(clinic.put(UUID(int=0), form()), 404, "not_found")
+
+
 @pytest.mark.parametrize("value", [None, "", '"etag"', "W/*", "**"])
 def test_the_precondition_is_required(clinic: Clinic, value: str | None) -> None:
     """Without `If-None-Match: *` a PUT might replace what is there: 428."""
