@@ -26,6 +26,7 @@ from app.scoring.many import score_forms
 from app.scoring.score import AnyScore, score
 from app.storage.runtime import Runtime
 from app.submissions.form import Form, canonical_content, canonical_request
+from app.submissions.modality import is_modelled
 from app.submissions.sources import Sources, sources_of
 
 #: How far a sender's clock may run ahead of ours.
@@ -206,6 +207,7 @@ def _answers(instrument: Instrument, form: Form, now: datetime) -> dict[ItemId, 
             ("/rater", "wrong_rater", form.rater not in instrument.raters),
             ("/completed_at", "in_the_future", form.completed_at > latest),
             ("/session_date", "in_the_future", form.session_date is not None and form.session_date > latest.date()),
+            ("/modality", "not_modelled", form.modality is not None and not is_modelled(form.modality)),
         )
         if is_wrong
     ]

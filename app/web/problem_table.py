@@ -306,6 +306,12 @@ _KINDS = (
         "A therapist whom nobody has named for this client",
         "A client's own key begins with nobody new: the organisation's system names them by a form or an invitation.",
     ),
+    ProblemKind(
+        "not_modelled",
+        None,
+        "Groups, couples, families and co-therapy are not modelled",
+        "A form has one client and one therapist: don't send forms of such treatments as if they were of two people.",
+    ),
     ProblemKind("out_of_range", None, "A value outside its range", "See the item's options, or the field's limits."),
     ProblemKind("not_allowed", None, "A value outside its list", "See the list in the OpenAPI file."),
     ProblemKind("invalid_text", None, "A text that can't be kept", "No control characters and no lone surrogates."),

@@ -126,7 +126,11 @@ class SubmissionIn(In):
     locale: Annotated[str, Field(max_length=20, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
     channel: Channel | None = None
     modality: Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9][a-z0-9_-]*$")] | None = Field(
-        default=None, description="A short code of the kind of therapy, such as `cbt`."
+        default=None,
+        description=(
+            "A short code of the kind of therapy, such as `cbt`. One that says group, couple, family or co-therapy is "
+            "refused (`not_modelled`): a form has one client and one therapist."
+        ),
     )
     answers: AnswersIn
     reported: ReportedIn | None = None

@@ -20,6 +20,7 @@ BEYOND_SCHEMAS = frozenset(
         "idempotency_key_reused",
         "in_the_future",
         "no_answers",
+        "not_modelled",
         "too_early",
         "unknown_instrument",
         "unknown_item",
