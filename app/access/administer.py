@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.access import store
-from app.access.api_key import new_api_key
+from app.access.api_key import ApiKey, new_api_key
 from app.access.binding import Binding, bind, log
 from app.access.caller import Audience, check_scopes
+from app.access.key_life import end_of_key, is_alive
+from app.access.organisation import settings_of
 from app.errors import LimitReached, Misconfigured, NotFound
 from app.storage.runtime import Runtime
 from app.storage.seal import begin
@@ -27,6 +31,7 @@ class NewApplication:
     scopes: list[str]
     key_id: UUID
     api_key: str
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class NewKey:
 
     key_id: UUID
     api_key: str
+    expires_at: datetime | None
 
 
 async def create_organisation(runtime: Runtime, *, name: str) -> UUID:
@@ -72,15 +78,16 @@ async def create_application(
     scopes: list[str],
     audience: Audience = "system",
     binding: Binding | None = None,
+    days: int | None = None,
 ) -> NewApplication:
-    """Make an application with its first key, which may be bound to one person as the later ones may."""
+    """Make an application with its first key, which may be bound to one person, and may end, as the later ones may."""
     allowed = [str(scope) for scope in check_scopes(scopes, audience=audience)]
     _check_binding(audience, binding)
     name = checked_name(name)
-    application, key_id, now = runtime.new_id(), runtime.new_id(), runtime.now()
-    key = new_api_key(organisation=organisation, key_id=key_id)
+    application, now = runtime.new_id(), runtime.now()
+    key = new_api_key(organisation=organisation, key_id=runtime.new_id())
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> datetime | None:
         if not store.has_organisation(connection, organisation=organisation):
             raise NotFound
         store.insert_application(
@@ -92,29 +99,22 @@ async def create_application(
             scopes=allowed,
             created_at=now,
         )
-        bound = bind(connection, runtime, binding, organisation=organisation, at=now)
-        store.insert_key(
-            connection,
-            organisation=organisation,
-            application=application,
-            key_id=key_id,
-            digest=runtime.keys.api_key(key.secret, organisation=organisation, key_id=key_id),
-            created_at=now,
-            **bound,
-        )
         made = {"application_id": str(application)}
+        bound = bind(connection, runtime, binding, organisation=organisation, at=now)
         log(connection, runtime, "application.created", made, organisation=organisation, at=now)
-        about = {**made, "key_id": str(key_id)} | _spelled(bound)
-        log(connection, runtime, "api_key.created", about, organisation=organisation, at=now)
+        return _insert_key(connection, runtime, key, bound, application=application, days=days, at=now)
 
-    await runtime.database.write(work, organisation=organisation)
-    return NewApplication(application_id=application, scopes=allowed, key_id=key_id, api_key=key.text)
+    expires_at = await runtime.database.write(work, organisation=organisation)
+    return NewApplication(
+        application_id=application, scopes=allowed, key_id=key.key_id, api_key=key.text, expires_at=expires_at
+    )
 
 
 async def list_applications(runtime: Runtime, *, organisation: UUID) -> list[AnyRow]:
     """List an organisation's applications."""
+    now = runtime.now()
     return await runtime.database.read(
-        lambda c: store.list_applications(c, organisation=organisation), organisation=organisation
+        lambda c: store.list_applications(c, organisation=organisation, now=now), organisation=organisation
     )
 
 
@@ -125,40 +125,67 @@ async def list_keys(runtime: Runtime, *, organisation: UUID, application: UUID) 
     )
 
 
-async def add_key(runtime: Runtime, *, organisation: UUID, application: UUID, binding: Binding | None = None) -> NewKey:
+async def add_key(
+    runtime: Runtime,
+    *,
+    organisation: UUID,
+    application: UUID,
+    binding: Binding | None = None,
+    days: int | None = None,
+) -> NewKey:
     """Give an application another key; at most two unbound ones are alive, enough to change them without a pause.
 
     A key may be bound to one client or one therapist, who is made known by it if need be: a phone may get its key
-    before the first form.
+    before the first form. It ends after some days: after those that the organisation has settled, where none are given.
     """
-    key_id, now = runtime.new_id(), runtime.now()
-    key = new_api_key(organisation=organisation, key_id=key_id)
-    made = {"application_id": str(application), "key_id": str(key_id)}
+    now = runtime.now()
+    key = new_api_key(organisation=organisation, key_id=runtime.new_id())
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> datetime | None:
         audience = store.lock_application(connection, organisation=organisation, application=application)
         if audience is None:
             raise NotFound
         _check_binding(audience, binding)
         bound = bind(connection, runtime, binding, organisation=organisation, at=now)
         keys = store.list_keys(connection, organisation=organisation, application=application)
-        alive = [row for row in keys if row.revoked_at is None and _is_bound_to(row, bound)]
+        alive = [row for row in keys if is_alive(row, at=now) and _is_bound_to(row, bound)]
         if len(alive) >= KEYS_ALIVE:
             raise LimitReached(f"at most {KEYS_ALIVE} keys for the same are alive: revoke one first")
-        store.insert_key(
-            connection,
-            organisation=organisation,
-            application=application,
-            key_id=key_id,
-            digest=runtime.keys.api_key(key.secret, organisation=organisation, key_id=key_id),
-            created_at=now,
-            **bound,
-        )
-        about = made | _spelled(bound)
-        log(connection, runtime, "api_key.created", about, organisation=organisation, at=now)
+        return _insert_key(connection, runtime, key, bound, application=application, days=days, at=now)
 
-    await runtime.database.write(work, organisation=organisation)
-    return NewKey(key_id=key_id, api_key=key.text)
+    expires_at = await runtime.database.write(work, organisation=organisation)
+    return NewKey(key_id=key.key_id, api_key=key.text, expires_at=expires_at)
+
+
+def _insert_key(
+    connection: Connection,
+    runtime: Runtime,
+    key: ApiKey,
+    bound: Mapping[str, UUID],
+    *,
+    application: UUID,
+    days: int | None,
+    at: datetime,
+) -> datetime | None:
+    """Add a new key, with its event, and return when it ends."""
+    organisation = key.organisation
+    at_most = settings_of(connection, organisation=organisation).keys_live_at_most
+    expires_at = end_of_key(days, at_most=at_most, now=at)
+    store.insert_key(
+        connection,
+        organisation=organisation,
+        application=application,
+        key_id=key.key_id,
+        digest=runtime.keys.api_key(key.secret, organisation=organisation, key_id=key.key_id),
+        created_at=at,
+        expires_at=expires_at,
+        **bound,
+    )
+    about = {"application_id": str(application), "key_id": str(key.key_id)} | _spelled(bound)
+    if expires_at is not None:
+        about["expires_at"] = expires_at.isoformat()
+    log(connection, runtime, "api_key.created", about, organisation=organisation, at=at)
+    return expires_at
 
 
 async def revoke_key(runtime: Runtime, *, organisation: UUID, key_id: UUID) -> None:
@@ -203,7 +230,7 @@ async def enabled_instruments(runtime: Runtime, *, organisation: UUID) -> set[st
     return await runtime.database.read(lambda c: store.enabled(c, organisation=organisation), organisation=organisation)
 
 
-def _is_bound_to(row: AnyRow, bound: dict[str, UUID]) -> bool:
+def _is_bound_to(row: AnyRow, bound: Mapping[str, UUID]) -> bool:
     return (row.client_id, row.therapist_id) == (bound.get("client_id"), bound.get("therapist_id"))
 
 
@@ -214,7 +241,7 @@ def _check_binding(audience: str, binding: Binding | None) -> None:
         raise Misconfigured("a key of the audience safeguarding is bound to nobody: requests name the person")
 
 
-def _spelled(bound: dict[str, UUID]) -> dict[str, str]:
+def _spelled(bound: Mapping[str, UUID]) -> dict[str, str]:
     return {name: str(person) for name, person in bound.items()}
 
 

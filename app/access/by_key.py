@@ -16,9 +16,11 @@ from app.storage.types import AnyRow
 
 
 async def caller_of_key(runtime: Runtime, text: str) -> Caller:
-    """Return the caller behind an API key, or raise Unauthenticated."""
+    """Return the caller behind an API key, or raise Unauthenticated: also where keys bring tokens and no more."""
     key = parse_api_key(text)
     row = await find_key(runtime, key)
+    if row.tokens_only:
+        raise Unauthenticated
     return Caller(
         organisation=key.organisation,
         application=row.application_id,
@@ -55,8 +57,8 @@ def supervised_by(row: AnyRow) -> frozenset[UUID] | None:
 
 async def _find(runtime: Runtime, key_ids: Sequence[UUID], *, organisation: UUID) -> list[AnyRow | None]:
     """Look up the keys of all requests that wait, in one statement that began after they came."""
-    wanted = set(key_ids)
+    wanted, now = set(key_ids), runtime.now()
     found = await runtime.database.read(
-        lambda c: store.find_live_keys(c, wanted, organisation=organisation), organisation=organisation
+        lambda c: store.find_live_keys(c, wanted, organisation=organisation, now=now), organisation=organisation
     )
     return [found.get(key_id) for key_id in key_ids]

@@ -14,14 +14,19 @@ from app.storage.people_tables import organisation_settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganisationSettings:
-    """Whether forms may hold free text, whether a person must be named, and how long data are kept."""
+    """Whether forms may hold free text, whether a person must be named, and how long data are kept.
+
+    New API keys live `keys_live_at_most` days at most; with `tokens_only` keys bring tokens, and open nothing else.
+    """
 
     comments_allowed: bool = False
     acting_required: bool = False
     retention_months: int | None = None
+    keys_live_at_most: int | None = None
+    tokens_only: bool = False
 
 
-_NAMES = ("comments_allowed", "acting_required", "retention_months")
+_NAMES = ("comments_allowed", "acting_required", "retention_months", "keys_live_at_most", "tokens_only")
 _SETTINGS = select(*(organisation_settings.c[name] for name in _NAMES)).where(
     organisation_settings.c.organisation_id == bindparam("organisation")
 )
@@ -32,6 +37,13 @@ ACTING_REQUIRED = func.coalesce(
     .scalar_subquery(),
     false(),
 ).label("acting_required")
+#: The same, for a caller with an API key.
+TOKENS_ONLY = func.coalesce(
+    select(organisation_settings.c.tokens_only)
+    .where(organisation_settings.c.organisation_id == bindparam("organisation"))
+    .scalar_subquery(),
+    false(),
+).label("tokens_only")
 _CLEAR = delete(organisation_settings).where(organisation_settings.c.organisation_id == bindparam("organisation"))
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from app.access import store
 from app.access.binding import log
+from app.access.key_life import check_days
 from app.access.organisation import OrganisationSettings, change_settings, settings_of
 from app.errors import Misconfigured, NotFound
 from app.storage.runtime import Runtime
@@ -23,6 +24,9 @@ async def settle(runtime: Runtime, *, organisation: UUID, changes: dict[str, Any
     months = changes.get("retention_months")
     if months is not None and not 1 <= months <= LONGEST_MONTHS:
         raise Misconfigured(f"a time of retention has 1 to {LONGEST_MONTHS} months")
+    days = changes.get("keys_live_at_most")
+    if days is not None:
+        check_days(days)
     now = runtime.now()
 
     def work(connection: Connection) -> OrganisationSettings:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, ScalarSelect, String, bindparam, case, cast, func, insert, select, update
 
-from app.access.organisation import ACTING_REQUIRED
+from app.access.organisation import ACTING_REQUIRED, TOKENS_ONLY
 from app.errors import ClientErased
 from app.storage.dialects import in_both
 from app.storage.keyring import Keyed
@@ -24,6 +24,11 @@ from app.storage.tables import (
 )
 from app.storage.team_tables import memberships
 from app.storage.types import AnyRow
+
+#: As app/access/key_life.py has it: neither revoked nor over.
+_IS_ALIVE = api_keys.c.revoked_at.is_(None) & (
+    api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > bindparam("now"))
+)
 
 
 def insert_organisation(connection: Connection, *, organisation: UUID, name: str, created_at: datetime) -> None:
@@ -67,9 +72,9 @@ def insert_application(
     )
 
 
-def list_applications(connection: Connection, *, organisation: UUID) -> list[AnyRow]:
+def list_applications(connection: Connection, *, organisation: UUID, now: datetime) -> list[AnyRow]:
     """List the organisation's applications with the number of keys that are alive."""
-    alive = func.count(api_keys.c.key_id).filter(api_keys.c.revoked_at.is_(None)).label("keys_alive")
+    alive = func.count(api_keys.c.key_id).filter(_IS_ALIVE).label("keys_alive")
     return list(
         connection.execute(
             select(applications, alive)
@@ -80,7 +85,8 @@ def list_applications(connection: Connection, *, organisation: UUID) -> list[Any
             )
             .where(applications.c.organisation_id == organisation)
             .group_by(applications.c.organisation_id, applications.c.application_id)
-            .order_by(applications.c.created_at)
+            .order_by(applications.c.created_at),
+            {"now": now},
         )
     )
 
@@ -105,6 +111,7 @@ def list_keys(connection: Connection, *, organisation: UUID, application: UUID) 
                 api_keys.c.client_id,
                 api_keys.c.therapist_id,
                 api_keys.c.created_at,
+                api_keys.c.expires_at,
                 api_keys.c.revoked_at,
             )
             .where(api_keys.c.organisation_id == organisation, api_keys.c.application_id == application)
@@ -121,10 +128,11 @@ def insert_key(
     key_id: UUID,
     digest: bytes,
     created_at: datetime,
+    expires_at: datetime | None,
     client_id: UUID | None = None,
     therapist_id: UUID | None = None,
 ) -> None:
-    """Add a key's digest, and the one client or therapist that it opens."""
+    """Add a key's digest, its end, and the one client or therapist that it opens."""
     connection.execute(
         insert(api_keys).values(
             organisation_id=organisation,
@@ -134,12 +142,13 @@ def insert_key(
             client_id=client_id,
             therapist_id=therapist_id,
             created_at=created_at,
+            expires_at=expires_at,
         )
     )
 
 
 def revoke_key(connection: Connection, *, organisation: UUID, key_id: UUID, revoked_at: datetime) -> bool:
-    """Mark a live key as revoked; False when there is none such."""
+    """Mark a key as revoked, also one that is over; False when there is none such, or it was revoked before."""
     result = connection.execute(
         update(api_keys)
         .where(
@@ -190,6 +199,7 @@ _LIVE_KEYS = in_both(
             applications.c.epoch,
             case((applications.c.audience == "supervisor", _members())).label("supervised"),  # no other key looks
             ACTING_REQUIRED,
+            TOKENS_ONLY,
         )
         .join(
             applications,
@@ -199,15 +209,17 @@ _LIVE_KEYS = in_both(
         .where(
             api_keys.c.organisation_id == bindparam("organisation"),
             among(api_keys.c.key_id, "key_ids"),
-            api_keys.c.revoked_at.is_(None),
+            _IS_ALIVE,
         )
     )
 )
 
 
-def find_live_keys(connection: Connection, key_ids: Collection[UUID], *, organisation: UUID) -> dict[UUID, AnyRow]:
+def find_live_keys(
+    connection: Connection, key_ids: Collection[UUID], *, organisation: UUID, now: datetime
+) -> dict[UUID, AnyRow]:
     """Return live keys' digests with what they open, and their applications with audience and scopes."""
-    sent = {"organisation": organisation, "key_ids": list(key_ids)}
+    sent = {"organisation": organisation, "key_ids": list(key_ids), "now": now}
     rows = connection.execute(_LIVE_KEYS[connection.dialect.name], sent)
     return {row.key_id: row for row in rows}
 

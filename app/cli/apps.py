@@ -22,6 +22,12 @@ App = Annotated[UUID, typer.Option("--app", help="The application's id.")]
 TherapistRef = Annotated[
     str | None, typer.Option(help="The key opens this therapist's episodes only; a supervisor's, those of their teams.")
 ]
+ExpiresIn = Annotated[
+    int | None,
+    typer.Option(
+        metavar="DAYS", help="The key ends after so many days. Without it, when the organisation has settled."
+    ),
+]
 System = Annotated[str | None, typer.Option(help="The system of the reference, where your forms send one.")]
 
 _SCOPES = (
@@ -44,6 +50,7 @@ def create(  # noqa: PLR0917 - typer passes by name
     ] = "system",
     therapist_ref: TherapistRef = None,
     system: System = None,
+    expires_in: ExpiresIn = None,
     as_json: AsJson = False,
     plain: Annotated[bool, typer.Option("--plain", help="Print the API key only.")] = False,
 ) -> None:
@@ -53,7 +60,7 @@ def create(  # noqa: PLR0917 - typer passes by name
     binding = _binding(None, therapist_ref, system)
     made = run(
         lambda runtime: create_application(
-            runtime, organisation=org, name=name, scopes=scope, audience=audience, binding=binding
+            runtime, organisation=org, name=name, scopes=scope, audience=audience, binding=binding, days=expires_in
         )
     )
     if plain:
@@ -66,10 +73,12 @@ def create(  # noqa: PLR0917 - typer passes by name
                 "scopes": made.scopes,
                 "key_id": str(made.key_id),
                 "api_key": made.api_key,
+                "expires_at": made.expires_at,
             }
         )
         return
-    print_table("Application", ("application_id", "scopes"), [(made.application_id, " ".join(made.scopes))])
+    row = (made.application_id, " ".join(made.scopes), made.expires_at or "-")
+    print_table("Application", ("application_id", "scopes", "key ends"), [row])
     typer.echo(made.api_key)
     say(_ONCE)
 
@@ -143,6 +152,7 @@ def keys(org: Org, app_id: App, as_json: AsJson = False) -> None:
                     "client_id": r.client_id and str(r.client_id),
                     "therapist_id": r.therapist_id and str(r.therapist_id),
                     "created_at": r.created_at,
+                    "expires_at": r.expires_at,
                     "revoked_at": r.revoked_at,
                 }
                 for r in rows
@@ -151,8 +161,8 @@ def keys(org: Org, app_id: App, as_json: AsJson = False) -> None:
         return
     print_table(
         "Keys",
-        ("key_id", "opens", "since", "revoked"),
-        [(r.key_id, _opens(r), r.created_at, r.revoked_at or "-") for r in rows],
+        ("key_id", "opens", "since", "ends", "revoked"),
+        [(r.key_id, _opens(r), r.created_at, r.expires_at or "-", r.revoked_at or "-") for r in rows],
     )
 
 
@@ -169,17 +179,18 @@ def add_key(  # noqa: PLR0917 - typer passes by name
     client_ref: Annotated[str | None, typer.Option(help="Opens this client only, as your forms call them.")] = None,
     therapist_ref: TherapistRef = None,
     system: System = None,
+    expires_in: ExpiresIn = None,
     as_json: AsJson = False,
 ) -> None:
     """Give an application another key: to change keys without a pause, or one that opens one person only."""
     from app.access.administer import add_key as add
 
     binding = _binding(client_ref, therapist_ref, system)
-    made = run(lambda runtime: add(runtime, organisation=org, application=app_id, binding=binding))
+    made = run(lambda runtime: add(runtime, organisation=org, application=app_id, binding=binding, days=expires_in))
     if as_json:
-        print_json({"key_id": str(made.key_id), "api_key": made.api_key})
+        print_json({"key_id": str(made.key_id), "api_key": made.api_key, "expires_at": made.expires_at})
         return
-    print_table("Key", ("key_id",), [(made.key_id,)])
+    print_table("Key", ("key_id", "ends"), [(made.key_id, made.expires_at or "-")])
     typer.echo(made.api_key)
     say(_ONCE)
 

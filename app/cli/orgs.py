@@ -34,7 +34,7 @@ def create(
 
 
 @app.command("set")
-def set_up(
+def set_up(  # noqa: PLR0917 - typer passes by name
     org: Annotated[UUID, typer.Argument(help="The organisation's id.")],
     retention_months: Annotated[
         str | None,
@@ -49,18 +49,25 @@ def set_up(
             "--acting-required/--no-acting-required", help="Whether whoever reads about clients must be named."
         ),
     ] = None,
+    keys_live_at_most: Annotated[
+        str | None,
+        typer.Option(metavar="DAYS|none", help="Days after which a new API key ends at the latest; none: no end."),
+    ] = None,
+    tokens_only: Annotated[
+        bool | None,
+        typer.Option("--tokens-only/--keys-too", help="Whether API keys bring access tokens and open nothing else."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Settle what holds for all of an organisation's people, and show it."""
     from app.access.settle import settle
 
-    changes: dict[str, bool | int | None] = {}
-    if comments_allowed is not None:
-        changes["comments_allowed"] = comments_allowed
-    if acting_required is not None:
-        changes["acting_required"] = acting_required
+    flags = {"comments_allowed": comments_allowed, "acting_required": acting_required, "tokens_only": tokens_only}
+    changes: dict[str, bool | int | None] = {name: value for name, value in flags.items() if value is not None}
     if retention_months is not None:
-        changes["retention_months"] = _months(retention_months)
+        changes["retention_months"] = _number(retention_months, "--retention-months takes a number of months, or none")
+    if keys_live_at_most is not None:
+        changes["keys_live_at_most"] = _number(keys_live_at_most, "--keys-live-at-most takes a number of days, or none")
     settled = asdict(run(lambda runtime: settle(runtime, organisation=org, changes=changes)))
     if as_json:
         print_json(settled)
@@ -68,11 +75,11 @@ def set_up(
     print_table("Settings", tuple(settled), [tuple(settled.values())])
 
 
-def _months(text: str) -> int | None:
+def _number(text: str, says: str) -> int | None:
     if text == "none":
         return None
     if not text.isdecimal():
-        raise fail("--retention-months takes a number of months, or none")
+        raise fail(says)
     return int(text)
 
 

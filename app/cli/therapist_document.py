@@ -59,12 +59,14 @@ def _head(found: TherapistExport) -> Mapping[str, Any]:
         "created_at": found.created_at,
         "left_out": LEFT_OUT,
         "teams": [_named(row, "team_id", "name", "role", "since") for row in found.teams],
-        "keys": [
-            _named(row, "key_id", "application_id", "application", "audience", "scopes", "created_at", "revoked_at")
-            for row in found.keys
-        ],
+        "keys": [_key(row) for row in found.keys],
         "episodes": [_episode(one) for one in found.episodes],
     }
+
+
+def _key(row: AnyRow) -> Mapping[str, Any]:
+    told = _named(row, "key_id", "application_id", "application", "audience", "scopes")
+    return told | _named(row, "created_at", "expires_at", "revoked_at")
 
 
 def _episode(one: NamedEpisode) -> Mapping[str, Any]:

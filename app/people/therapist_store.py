@@ -46,6 +46,7 @@ _KEYS = (
         applications.c.audience,
         applications.c.scopes,
         api_keys.c.created_at,
+        api_keys.c.expires_at,
         api_keys.c.revoked_at,
     )
     .join(

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    false,
 )
 
 from app.storage.metadata import metadata
@@ -26,6 +27,8 @@ organisation_settings = Table(
     Column("comments_allowed", Boolean, nullable=False),
     Column("acting_required", Boolean, nullable=False),
     Column("retention_months", Integer),
+    Column("keys_live_at_most", Integer),  # days from their making
+    Column("tokens_only", Boolean, nullable=False, server_default=false()),
     Column("changed_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("organisation_id"),
     ForeignKeyConstraint(["organisation_id"], ["organisations.organisation_id"]),

@@ -63,6 +63,7 @@ api_keys = Table(
     Column("client_id", Uuid),  # opens this client only
     Column("therapist_id", Uuid),  # opens this therapist's episodes only
     Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),  # none: it lives until it is revoked
     Column("revoked_at", UtcDateTime),
     PrimaryKeyConstraint("organisation_id", "key_id"),
     ForeignKeyConstraint(

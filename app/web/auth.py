@@ -82,8 +82,8 @@ class _Opens(SecurityBase):
     model = HTTPBearerModel(
         bearerFormat="API key or JWT",
         description=(
-            "An API key of an application, made by `alliance apps create`; an access token from `POST /oauth/token`; "
-            "or a token of the organisation's own identity provider."
+            "An API key of an application, made by `alliance apps create`, unless the organisation takes tokens only; "
+            "an access token from `POST /oauth/token`; or a token of the organisation's own identity provider."
         ),
     )
 

@@ -27,8 +27,8 @@ _UNKNOWN = {"model": OAuthErrorOut, "description": "The application has not prov
     description=(
         "Client credentials (RFC 6749, section 4.4) with a signed assertion (`private_key_jwt`, as in SMART Backend "
         "Services) or, for small sites, with an API key as the client's secret, by HTTP Basic or in the form. The "
-        "token lives 5 minutes; it ends at once when the application's tokens or the API key are revoked. Errors are "
-        "those of OAuth, not problem+json."
+        "token lives 5 minutes; it ends at once when the application's tokens or the API key are revoked, or the key "
+        "is over. Errors are those of OAuth, not problem+json."
     ),
     responses={400: _REFUSED, 401: _UNKNOWN, **problems(413, 503)},
     openapi_extra=token_request(),

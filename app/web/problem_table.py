@@ -50,7 +50,8 @@ _KINDS = (
         "unauthenticated",
         401,
         "No valid credentials",
-        "Send `Authorization: Bearer` with a live API key. A revoked key is refused at once.",
+        "Send `Authorization: Bearer` with a live API key. One that is revoked or over is refused at once; so is every "
+        "key where the organisation takes tokens only: get one from `POST /oauth/token`.",
     ),
     ProblemKind(
         "missing_scope", 403, "The application lacks a scope", "`scope` names it; ask the operator for a key with it."

@@ -5,15 +5,17 @@ from __future__ import annotations
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi.routing import iter_route_contexts
+from sqlalchemy import update
 
 from app.access.administer import NewKey, add_key, revoke_key
 from app.access.caller import AUDIENCES, SCOPES_OF, Audience, allowed_scopes, check_scopes
 from app.errors import LimitReached, Misconfigured, NotFound
 from app.main import create_app
+from app.storage.tables import api_keys
 from app.web.auth import is_public
 from tests.api.operations import (
     ABSENT,
@@ -36,11 +38,29 @@ from tests.harness import SYSTEM_SCOPES, Clinic, Service, form, problem
 MEBIBYTE = 1024 * 1024
 
 
-def another_key(clinic: Clinic) -> NewKey:
-    """Give the clinic's application another key."""
-    work = partial(add_key, clinic.service.runtime, organisation=clinic.organisation, application=clinic.application)
-    made: NewKey = clinic.service.portal.call(work)
+def another_key(clinic: Clinic, days: int | None = None) -> NewKey:
+    """Give the clinic's application another key, which may end after some days."""
+    work = partial(add_key, organisation=clinic.organisation, application=clinic.application, days=days)
+    made: NewKey = clinic.service.portal.call(partial(work, clinic.service.runtime))
     return made
+
+
+def ended_key(clinic: Clinic) -> NewKey:
+    """Give the clinic's application a key whose end has just come."""
+    made = another_key(clinic, days=1)
+    let_end(clinic, made.api_key)
+    return made
+
+
+def let_end(clinic: Clinic, api_key: str) -> None:
+    """Let a key end now."""
+    key_id, now = UUID(bytes=packed(api_key)[16:32]), clinic.service.runtime.now()
+    ended = (
+        update(api_keys)
+        .where(api_keys.c.organisation_id == clinic.organisation, api_keys.c.key_id == key_id)
+        .values(expires_at=now)
+    )
+    assert clinic.service.write(lambda c: c.execute(ended).rowcount) == 1
 
 
 def revoke(clinic: Clinic, key: NewKey) -> None:
@@ -86,6 +106,7 @@ def unusable(clinic: Clinic) -> dict[str, str]:
         "zeros": written(bytes(64)),
         "of nobody": written(bytes.fromhex(ABSENT.replace("-", "")) * 4),
         "revoked": second.api_key,
+        "over": ended_key(clinic).api_key,
         "secret of the revoked one": written(parts[:32] + packed(second.api_key)[32:]),
         "secret of another organisation": written(parts[:32] + foreign[32:]),
         "id of another organisation": written(foreign[:16] + parts[16:]),
@@ -106,7 +127,7 @@ def unusable(clinic: Clinic) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", SCOPE_OF)
 def test_no_operation_opens_without_a_living_key(clinic: Clinic, name: str) -> None:
-    """Missing, garbled, foreign, revoked and forged credentials get 401 alike, and nothing is stored."""
+    """Missing, garbled, foreign, revoked, ended and forged credentials get 401 alike, and nothing is stored."""
     ids = Ids.made(clinic)
     headers = unusable(clinic)
     with nothing_stored(clinic):

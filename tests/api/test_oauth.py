@@ -23,6 +23,7 @@ from app.access.administer_tokens import revoke_tokens, set_keys
 from app.access.grant_token import Asked, grant_token
 from app.errors import Misconfigured
 from tests.api.refusals import refused
+from tests.api.test_access import ended_key
 from tests.api.test_supervisors import supervisor, team
 from tests.api.tokens import JWT_BEARER, MAKERS, Backend, ask, ask_with_key, calling, client_id, signed, taken
 from tests.harness import Clinic, form
@@ -260,7 +261,7 @@ def test_assertions_that_have_expired_are_swept_out(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["id", "other organisation", "other application", "no id", "key", "revoked", "scheme"]
+    "wrong", ["id", "other organisation", "other application", "no id", "key", "revoked", "over", "scheme"]
 )
 def test_a_key_that_does_not_fit_brings_no_token(clinic: Clinic, wrong: str) -> None:
     """The key must live and be of the application that the client id names."""
@@ -272,6 +273,7 @@ def test_a_key_that_does_not_fit_brings_no_token(clinic: Clinic, wrong: str) -> 
         "no id": {"client_id": ...},
         "key": {"client_secret": "alliance_" + "A" * 86},
         "revoked": {},
+        "over": {"client_secret": ended_key(clinic).api_key},
         "scheme": {"client_id": ..., "client_secret": ..., "headers": {"Authorization": f"Bearer {clinic.api_key}"}},
     }
     fields = all_of[wrong]

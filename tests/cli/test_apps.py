@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,7 +31,8 @@ def test_a_new_application_gets_a_key_that_authenticates(shell: Shell) -> None:
     """The answer holds ids and the key, and the key opens exactly the scopes that were asked for."""
     organisation = shell.organisation()
     made = make(shell, organisation)
-    assert made.keys() == {"application_id", "scopes", "key_id", "api_key"}
+    assert made.keys() == {"application_id", "scopes", "key_id", "api_key", "expires_at"}
+    assert made["expires_at"] is None
     assert KEY.fullmatch(made["api_key"])
     assert made["scopes"] == ["instruments:read", "scores:read"]
     found = caller(shell, made["api_key"])
@@ -153,3 +155,21 @@ def test_a_key_opens_one_person_at_most(shell: Shell) -> None:
     of_it = ("--org", organisation, "--app", make(shell, organisation)["application_id"])
     said = shell.refused("apps", "add-key", *of_it, "--client-ref", "a", "--therapist-ref", "b")
     assert "one client or one therapist" in said
+
+
+def test_a_key_may_have_an_end(shell: Shell) -> None:
+    """It is told when the key is made and in the list; what is no time, or a longer one than is settled, is refused."""
+    organisation = shell.organisation()
+    made = shell.data("apps", "create", "ehr", "--org", organisation, *SCOPES, "--expires-in", "90")
+    lives = datetime.fromisoformat(made["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=90) - timedelta(minutes=1) < lives < timedelta(days=90)
+    of_it = ("--org", organisation, "--app", made["application_id"])
+    (listed,) = shell.data("apps", "keys", *of_it)
+    assert (listed["key_id"], listed["expires_at"], listed["revoked_at"]) == (made["key_id"], made["expires_at"], None)
+    assert made["expires_at"][:19] in shell.run("apps", "keys", *of_it).out
+    for days in ("0", "-1", "3651"):
+        assert "a key that ends lives 1 to 3650 days" in shell.refused("apps", "add-key", *of_it, "--expires-in", days)
+    shell.data("orgs", "set", organisation, "--keys-live-at-most", "30")
+    said = shell.refused("apps", "add-key", *of_it, "--expires-in", "31")
+    assert "this organisation's keys live 30 days at most" in said
+    assert shell.data("apps", "add-key", *of_it)["expires_at"] < made["expires_at"]

@@ -38,7 +38,10 @@ def org(shell: Shell) -> str:
 
 def test_settings_are_settled_shown_and_logged(shell: Shell, org: str) -> None:
     """What is not named stays; the same again changes nothing; what can't be is refused."""
-    defaults = {"comments_allowed": False, "acting_required": False, "retention_months": None}
+    defaults = {
+        "comments_allowed": False, "acting_required": False, "retention_months": None, "keys_live_at_most": None,
+        "tokens_only": False,
+    }  # fmt: skip
     assert shell.data("orgs", "set", org) == defaults
     assert shell.data("orgs", "set", org, "--retention-months", "120") == defaults | {"retention_months": 120}
     for _ in range(2):
@@ -50,12 +53,20 @@ def test_settings_are_settled_shown_and_logged(shell: Shell, org: str) -> None:
     assert "comments_allowed" in plain(shell.run("orgs", "set", org, "--no-comments-allowed").out)
     for months in ("0", "1201", "-1", "x"):
         assert "months" in shell.refused("orgs", "set", org, "--retention-months", months)
+    of_keys = shell.data("orgs", "set", org, "--keys-live-at-most", "90", "--tokens-only")
+    assert (of_keys["keys_live_at_most"], of_keys["tokens_only"]) == (90, True)
+    assert shell.data("orgs", "set", org, "--keys-live-at-most", "none", "--keys-too") == defaults
+    for days in ("0", "3651", "-1", "x"):
+        assert "days" in shell.refused("orgs", "set", org, "--keys-live-at-most", days)
     assert "no such thing" in shell.refused("orgs", "set", str(uuid4()), "--comments-allowed")
     query = select(events.c.subject).where(
         events.c.organisation_id == UUID(org), events.c.kind == "organisation.settings_changed"
     )
     rows = shell.ask(lambda r: r.database.read(lambda c: list(c.execute(query)), organisation=UUID(org)))
-    assert len(rows) == 6
+    assert [row.subject for row in rows][-2:] == [
+        {"keys_live_at_most": "90", "tokens_only": "true"}, {"keys_live_at_most": "none", "tokens_only": "false"},
+    ]  # fmt: skip
+    assert len(rows) == 8
 
 
 def test_nobody_is_erased_without_a_time(shell: Shell, org: str) -> None:

@@ -20,6 +20,7 @@ from app.storage.tables import metadata
 from app.storage.types import Document
 from tests.api.operations import Ids, call
 from tests.api.safety import listed, offering, opened, post_check
+from tests.api.test_access import another_key, ended_key
 from tests.api.test_invitations import invited
 from tests.api.test_issuers import Provider
 from tests.api.test_norm_in_use import NORM, activate
@@ -94,6 +95,8 @@ def fill(clinic: Clinic) -> None:
     about: dict[str, Any] = {"client_ref": "mrn-2", "reported": {"rupture": True}}
     other = clinic.recorded(form(**about, source={"system": "s", "id": "other"}))
     assert clinic.post(form(**about, source={"system": "s", "id": "again"})).json()["id"] == other["id"]
+    ended_key(clinic)
+    assert another_key(clinic, days=1).expires_at is not None
     looked_at = "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements"
     assert call(clinic, looked_at, Ids.of(other)).status_code == 201
     gone = clinic.recorded(form(client_ref="mrn-3"))
@@ -197,11 +200,16 @@ def rows_of(url: str, table: str) -> int:
 
 
 def test_what_a_downgrade_keeps(filled: str) -> None:
-    """Of each place the form that counts, whole; superseded and withdrawn ones are gone, and one source of each."""
+    """Of each place the form that counts, whole; superseded and withdrawn ones are gone, and one source of each.
+
+    A key that had an end, and is past it, is dead, as one that was revoked; one whose end is to come lives on.
+    """
     downgrade(owners_url(filled), revision="20261122")
     query = "SELECT count(*), count(source) FROM submissions"
     assert looked_up(inspectors_url(filled), lambda c: tuple(c.exec_driver_sql(query).one())) == (3, 2)
     assert (rows_of(filled, "scores"), rows_of(filled, "assessments")) == (33, 3)
+    revoked = "SELECT count(revoked_at) FROM api_keys"
+    assert looked_up(inspectors_url(filled), lambda c: c.exec_driver_sql(revoked).scalar_one()) == 1
     migrate(filled)
     assert rows_of(filled, "sources") == 2
 
