@@ -120,6 +120,24 @@ def list_keys(connection: Connection, *, organisation: UUID, application: UUID) 
     )
 
 
+def list_ending_keys(connection: Connection, *, organisation: UUID, now: datetime, until: datetime) -> list[AnyRow]:
+    """List the keys that are alive and end until some time, the next one first, with their applications' names."""
+    return list(
+        connection.execute(
+            select(applications.c.name.label("application"), api_keys.c.key_id, api_keys.c.expires_at)
+            .join_from(
+                api_keys,
+                applications,
+                (applications.c.organisation_id == api_keys.c.organisation_id)
+                & (applications.c.application_id == api_keys.c.application_id),
+            )
+            .where(api_keys.c.organisation_id == organisation, _IS_ALIVE, api_keys.c.expires_at <= until)
+            .order_by(api_keys.c.expires_at),
+            {"now": now},
+        )
+    )
+
+
 def insert_key(
     connection: Connection,
     *,

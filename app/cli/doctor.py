@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from app.cli.ending_keys import ending_document, ending_keys, print_ending
 from app.cli.output import AsJson, print_json, print_table, read_settings, say
 from app.errors import AllianceError
 
@@ -16,20 +17,26 @@ if TYPE_CHECKING:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Show the effective settings and check what the service needs; exit 1 when something is wrong."""
+    """Show the effective settings, and check what the service needs; exit 1 when something is wrong.
+
+    API keys that end soon are told besides: nothing is wrong with them yet.
+    """
     settings = read_settings()
     shown = _settings(settings)
     checks = asyncio.run(_checks(settings))
+    ending = None if any(wrong for _, wrong in checks) else asyncio.run(ending_keys(settings))
     if as_json:
         print_json(
             {
                 "settings": shown,
                 "checks": [{"name": name, "ok": not wrong, "wrong": wrong or None} for name, wrong in checks],
+                "keys_that_end_soon": ending_document(ending),
             }
         )
     else:
         print_table("Settings", ("name", "value"), shown.items())
         print_table("Checks", ("check", "result"), [(name, wrong or "ok") for name, wrong in checks])
+        print_ending(ending)
     if any(wrong for _, wrong in checks):
         say("[red]Something is wrong.[/red] The table says what.")
         raise typer.Exit(1)

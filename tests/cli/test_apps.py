@@ -173,3 +173,24 @@ def test_a_key_may_have_an_end(shell: Shell) -> None:
     said = shell.refused("apps", "add-key", *of_it, "--expires-in", "31")
     assert "this organisation's keys live 30 days at most" in said
     assert shell.data("apps", "add-key", *of_it)["expires_at"] < made["expires_at"]
+
+
+def test_doctor_tells_which_keys_end_soon(shell: Shell) -> None:
+    """Within 14 days, of any organisation; dead ones and those that live longer are not told, and nothing is wrong."""
+    organisation = shell.organisation()
+    of_it = ("--org", organisation, "--app", make(shell, organisation)["application_id"])
+    soon = shell.data("apps", "add-key", *of_it, "--expires-in", "14")
+    for person, days, revoked in (("mrn-1", "15", False), ("mrn-2", "7", True)):
+        other = shell.data("apps", "add-key", *of_it, "--client-ref", person, "--expires-in", days)
+        if revoked:
+            assert shell.run("apps", "revoke-key", other["key_id"], "--org", organisation).code == 0
+    assert shell.data("doctor")["keys_that_end_soon"] == [
+        {
+            "organisation_id": organisation,
+            "application": "ehr",
+            "key_id": soon["key_id"],
+            "expires_at": soon["expires_at"],
+        }
+    ]
+    shown = shell.run("doctor")
+    assert (shown.code, soon["key_id"] in shown.out) == (0, True)

@@ -121,6 +121,7 @@ def test_doctor_finds_nothing_wrong(shell: Shell) -> None:
         {"name": "database", "ok": True, "wrong": None},
     ]
     assert told["settings"]["ALLIANCE_ENV"] == "development"
+    assert told["keys_that_end_soon"] == []
     done = shell.run("doctor")
     assert (done.code, "ALLIANCE_SECRETS_DIR" in done.out, "Something is wrong" in done.err) == (0, True, False)
 
@@ -131,6 +132,7 @@ def test_doctor_finds_a_database_without_schema(bare: Shell) -> None:
     assert done.code == 1
     assert "run `alliance migrate`" in plain(done.out)
     machine = bare.run("doctor", "--json")
+    assert json.loads(machine.out)["keys_that_end_soon"] is None
     wrong = {check["name"]: check["wrong"] for check in json.loads(machine.out)["checks"] if not check["ok"]}
     assert (machine.code, wrong) == (1, {"database": "no schema yet or an old one: run `alliance migrate`"})
 

@@ -85,6 +85,19 @@ def test_a_role_as_it_should_be_is_fine(bare: Shell, database: str) -> None:
     assert bare.run("doctor", ALLIANCE_DATABASE_URL=database).code == 0
 
 
+def test_doctor_finds_keys_that_end_soon_behind_the_wall(bare: Shell, database: str) -> None:
+    """Where the owner's login is known, who may list the organisations; nothing is said where it is not."""
+    service = {"ALLIANCE_DATABASE_URL": database}
+    organisation = bare.run("orgs", "create", "Clinic", "--plain", **service).out.strip()
+    made = ("apps", "create", "ehr", "--org", organisation, "--scope", "scores:read", "--expires-in", "7", "--plain")
+    assert bare.run(*made, **service).code == 0
+    both = service | {"ALLIANCE_MIGRATION_DATABASE_URL": owners_url(database)}
+    told = [json.loads(bare.run("doctor", "--json", **known).out)["keys_that_end_soon"] for known in (both, service)]
+    assert ([(one["organisation_id"], one["application"]) for one in told[0]], told[1]) == (
+        [(organisation, "ehr")], None,
+    )  # fmt: skip
+
+
 def test_a_wall_that_was_taken_down_stops_the_service(bare: Shell, postgres_url: str) -> None:
     """One table is enough."""
     url = make_postgres_database(postgres_url)
