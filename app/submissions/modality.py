@@ -12,7 +12,8 @@ _WORDS: Final = frozenset(
         "group", "groups", "grouptherapy", "couple", "couples", "coupletherapy", "couplestherapy", "marital",
         "maritaltherapy", "family", "families", "familytherapy", "cotherapy", "cotherapist", "cotherapists",
         "gruppe", "gruppen", "gruppentherapie", "paar", "paare", "paartherapie", "familie", "familien",
-        "familientherapie", "kotherapie", "grupo", "grupos", "grupal", "pareja", "parejas", "familia", "familias", "familiar", "coterapia",
+        "familientherapie", "kotherapie",
+        "grupo", "grupos", "grupal", "pareja", "parejas", "familia", "familias", "familiar", "coterapia",
     }
 )  # fmt: skip
 #: Words of which the first part stands apart: `co-therapy`.
