@@ -11,8 +11,7 @@ from uuid import uuid4
 
 from anyio.from_thread import BlockingPortal
 
-from tests.faults.running import RunningService
-from tests.faults.seedbed import Seedbed
+from tests.faults.seedbed import ForkedService, Seedbed
 from tests.harness import Clinic, Service, make_postgres_database
 
 Kind = Literal["sqlite", "postgresql"]
@@ -56,7 +55,7 @@ class Ground:
             yield [replace(first, service=one) for one in started]
 
     @contextmanager
-    def apart(self, url: str | None = None, *, plant: str | None = None) -> Iterator[tuple[RunningService, Clinic]]:
+    def apart(self, url: str | None = None, *, plant: str | None = None) -> Iterator[tuple[ForkedService, Clinic]]:
         """Prepare the service in a process of its own, not started yet, with an application on its database."""
         secrets = self.make_folder()
         with Service.start(url or self.make_url(), self.portal, secrets=secrets) as service:

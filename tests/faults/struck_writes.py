@@ -100,14 +100,14 @@ def run(ground: Ground, *, seed: int, cycles: int) -> Counts:
 
 def struck(service: Service, dice: Random, *, cycles: int) -> Counts:
     """Strike as often as asked, at places drawn without repeating any before all had their turn."""
-    writes = list(_writes(service))
+    every = list(writes(service))
     places = [
         (one, number, kind)
-        for one in writes
+        for one in every
         for number in range(1, one.statements + 1)
         for kind in STRIKES[service.runtime.database.name]
     ]
-    counts = Counts(cycles=cycles, told={"writes": len(writes), "places": len(places)})
+    counts = Counts(cycles=cycles, told={"writes": len(every), "places": len(places)})
     clinic = service.clinic()
     for number in range(cycles):
         if number % len(places) == 0:
@@ -118,7 +118,7 @@ def struck(service: Service, dice: Random, *, cycles: int) -> Counts:
     return counts
 
 
-def _writes(service: Service) -> list[Write]:
+def writes(service: Service) -> list[Write]:
     """Find the operations that write: those after which rows of the organisation differ."""
     found = []
     for name in SCOPE_OF:

@@ -61,7 +61,7 @@ def probed(clinic: Clinic, *, seed: int, probes: int) -> Counts:
         counts.found([f"a log that is whole does not verify: {whole}"])
     for number in range(probes):
         kind = KINDS[number % len(KINDS)]
-        verdict = _probe(clinic, _TAMPERS[kind], random)
+        verdict = _probe(clinic, TAMPERS[kind], random)
         counts.cycles += 1
         counts.told[kind] += 1
         if verdict.fault is None:
@@ -143,8 +143,12 @@ Tamper = Callable[[Log, Random], None]
 
 
 def _flip(log: Log, random: Random) -> None:
+    flip(log, random, random.choice(("kind", "application_id", "subject", "recorded_at", "chain", "event_id")))
+
+
+def flip(log: Log, random: Random, name: str) -> None:
+    """Give one field of any entry another value."""
     row = random.choice(log.rows)
-    name = random.choice(("kind", "application_id", "subject", "recorded_at", "chain", "event_id"))
     log.set(row, **{name: _other(row, name, random)})
 
 
@@ -199,11 +203,14 @@ def _reorder(log: Log, random: Random) -> None:
 
 
 def _cut_off(log: Log, random: Random) -> None:
-    """Cut the log off, and write an end that can be read off the entries, none, or leave it."""
     kept = random.randrange(len(log.rows))
+    cut_off(log, kept=kept, how=random.choice((0, 1, 2) if kept else (0, 2)))
+
+
+def cut_off(log: Log, *, kept: int, how: int) -> None:
+    """Cut the log off, and leave its end (0), write one that can be read off the entries (1), or none (2)."""
     for row in log.rows[kept:]:
         log.drop(row)
-    how = random.choice((0, 1, 2) if kept else (0, 2))
     if how == 1:
         log.end_at(log.rows[kept - 1])
     if how == 2:
@@ -229,7 +236,7 @@ def _move_end(log: Log, random: Random) -> None:
         log.end_at(row)
 
 
-_TAMPERS: dict[str, Tamper] = {
+TAMPERS: dict[str, Tamper] = {
     "flipped": _flip,
     "deleted": _delete,
     "reordered": _reorder,
