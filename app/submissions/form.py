@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -12,6 +12,8 @@ from app.instruments.model import Answer, Rater, answer_document
 from app.stages.model import Ending, StageName
 
 Channel = Literal["in_person", "video", "phone", "text"]
+#: How a form is spelled that the client was told the therapist does not see.
+_KEPT: Final = "kept_from_therapist"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,8 @@ def canonical_content(form: Form, *, version: str | None) -> str:
             "ending": form.reported.ending,
             "stage": form.reported.stage,
         },
-        "seen_by_therapist": bool(form.seen_by_therapist),
+        # Nothing stated is spelled as it was before `false` was something else: forms of then stay the same.
+        "seen_by_therapist": _KEPT if form.seen_by_therapist is False else bool(form.seen_by_therapist),
     }
     if form.comment is not None:  # left out otherwise: forms of before there were comments stay the same
         content["comment"] = form.comment

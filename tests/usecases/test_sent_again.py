@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from app.submissions.form import canonical_content
+from app.web.submissions_wire import SubmissionIn, form_of
 from tests.api.refusals import nothing_stored, refused
 from tests.harness import ANSWERS, Clinic, form
 from tests.usecases.test_corrections import corrected
@@ -61,15 +64,14 @@ def test_a_corrected_and_withdrawn_form_names_nothing(clinic: Clinic) -> None:
 
 SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"instrument_version": ...}, {"instrument_version": "1.0.0"}),
-    ({"seen_by_therapist": ...}, {"seen_by_therapist": False}),
-    ({"seen_by_therapist": None}, {"seen_by_therapist": False}),
+    ({"seen_by_therapist": ...}, {"seen_by_therapist": None}),
     ({"reported": ...}, {"reported": {"rupture": False, "wish_to_talk": None}}),
 ]
 
 
 @pytest.mark.parametrize("source", [None, SOURCE])
 @pytest.mark.parametrize("is_turned", [False, True])
-@pytest.mark.parametrize("spellings", SAME, ids=["version", "seen", "seen null", "reported"])
+@pytest.mark.parametrize("spellings", SAME, ids=["version", "seen", "reported"])
 def test_what_is_left_out_equals_what_it_stands_for(
     clinic: Clinic, spellings: tuple[dict[str, Any], dict[str, Any]], source: dict[str, str] | None, *, is_turned: bool
 ) -> None:
@@ -84,8 +86,42 @@ def test_what_is_left_out_equals_what_it_stands_for(
     assert clinic.count("submissions") == 1
 
 
-def test_what_was_seen_by_the_therapist_is_another_form(clinic: Clinic) -> None:
-    """Only false is as good as absent."""
-    first = clinic.recorded(form())
-    told = refused(clinic.post(form(seen_by_therapist=True)), 409, "session_already_rated")
-    assert told["submission_id"] == first["id"]
+SEEN: dict[str, bool | None] = {"not said": None, "seen": True, "kept from the therapist": False}
+
+
+@pytest.mark.parametrize("first", SEEN)
+def test_what_a_client_was_told_of_the_therapist_is_content(clinic: Clinic, first: str) -> None:
+    """Each of the three is another form than the others: under its key, at its place, under its id and in a batch.
+
+    What a client wants kept from their therapist must not be answered as if it were stored.
+    """
+    made = uuid4()
+    at_id = {"session_number": 2, "seen_by_therapist": SEEN[first]}
+    assert clinic.put(made, form(**at_id)).status_code == 201
+    stored = clinic.post(form(seen_by_therapist=SEEN[first], source=SOURCE), key="k").json()["id"]
+    with nothing_stored(clinic):
+        for other in (told for name, told in SEEN.items() if name != first):
+            sent = form(seen_by_therapist=other, source=SOURCE)
+            refused(clinic.post(sent, key="k"), 422, "idempotency_key_reused")
+            assert refused(clinic.post(sent), 409, "source_conflict")["submission_id"] == stored
+            unnamed = form(seen_by_therapist=other)
+            assert refused(clinic.post(unnamed), 409, "session_already_rated")["submission_id"] == stored
+            refused(clinic.put(made, form(**(at_id | {"seen_by_therapist": other}))), 412, "already_exists")
+            (item,) = clinic.post_batch([("in-a-batch", unnamed)]).json()["items"]
+            assert (item["status"], item["problem"]["code"]) == (409, "session_already_rated")
+    assert clinic.read_back(stored)["form"]["seen_by_therapist"] is SEEN[first]
+
+
+@pytest.mark.parametrize(
+    ("told", "spelled"), [(None, "false"), (True, "true"), (False, '"kept_from_therapist"')], ids=list(SEEN)
+)
+def test_forms_of_before_are_spelled_as_they_were(told: bool | None, spelled: str) -> None:  # noqa: FBT001 - parametrised
+    """Digests are kept with forms: a repeat of one that was sent without the field, or with true, is still a repeat."""
+    sent = form_of(SubmissionIn.model_validate(form(answers={"1": 4}, seen_by_therapist=told)))
+    assert canonical_content(sent, version="1.0.0") == (
+        '{"answers":{"1":4},"channel":null,"client_ref":["","mrn-1042"],"completed_at":"2025-01-14T10:00:00+00:00",'
+        '"episode_ref":null,"instrument":"trq-s","instrument_version":"1.0.0","locale":null,"modality":null,'
+        '"planned_sessions":null,"rater":"client","reported":{"ending":null,"rupture":false,"stage":null,'
+        f'"wish_to_talk":false}},"seen_by_therapist":{spelled},"session_date":null,"session_number":1,'
+        '"therapist_ref":["","th-7"]}'
+    )
