@@ -17,6 +17,7 @@ from app.access.store import find_person
 from app.access.teams import Person
 from app.access.visibility import sees
 from app.audit.log import Access, log
+from app.episodes.told import read_with_told
 from app.errors import ActingRequired, NotFound
 from app.people import therapist_store
 from app.signals.read import acknowledgement_of
@@ -183,14 +184,18 @@ def _acts_as(
 
 
 def _episodes(connection: Connection, therapist: UUID, *, organisation: UUID) -> list[NamedEpisode]:
-    """Read the episodes with their sessions; a session of which a therapist's key knows nothing is none here either."""
+    """Read the episodes with their sessions, those of which a therapist's key knows: the document is for the therapist.
+
+    A client who kept every form from their therapist, or an episode that such a form opened, is not named in it.
+    """
     sessions: dict[UUID, dict[int, date | None]] = {}
     for row in therapist_store.read_sessions(connection, therapist, organisation=organisation):
         if sees("therapist", "answers", rater=row.rater, told=row.seen_by_therapist):
             of_episode = sessions.setdefault(row.episode_id, {})
             of_episode[row.session_number] = of_episode.get(row.session_number) or row.session_date
     rows = therapist_store.read_episodes(connection, therapist, organisation=organisation)
-    return [NamedEpisode(row=row, sessions=sessions.get(row.episode_id, {})) for row in rows]
+    known = read_with_told(connection, [row.episode_id for row in rows], organisation=organisation)
+    return [NamedEpisode(row=row, sessions=sessions.get(row.episode_id, {})) for row in rows if row.episode_id in known]
 
 
 def _fate(connection: Connection, form: StoredSubmission, *, organisation: UUID) -> Fate:

@@ -123,6 +123,29 @@ def test_episodes_name_the_sessions_that_a_therapist_knows_of(clinic: Clinic) ->
     assert episode["sessions"] == [{"number": 1, "date": "2025-01-14"}]
 
 
+def test_clients_and_episodes_of_untold_forms_alone_are_not_in_it(clinic: Clinic) -> None:
+    """Nor one that is corrected and withdrawn; an episode whose told form counts no longer stays, as for a key."""
+    made = worked(clinic)
+    untold = [
+        clinic.recorded(form(client_ref=ref, seen_by_therapist=False, session_date="2025-01-15"))
+        for ref in ("kept-1", "kept-2")
+    ]
+    corrected = clinic.correct(untold[1]["id"], form(client_ref="kept-2", answers={"1": 1}, seen_by_therapist=False))
+    assert clinic.withdraw(corrected.json()["id"]).status_code == 201
+    opened = {"client_ref": "CANARY-client", "episode_ref": "kept-3", "seen_by_therapist": False}
+    untold.append(clinic.recorded(form(session_number=9, **opened)))
+    gone = clinic.recorded(form(client_ref="told"))
+    assert clinic.withdraw(gone["id"]).status_code == 201
+    told = exported(clinic)
+    assert [(one["id"], len(one["sessions"])) for one in told["episodes"]] == [
+        (made["client"]["episode_id"], 1),
+        (gone["episode_id"], 0),
+    ]
+    text = json.dumps(told)
+    assert not [one["episode_id"] for one in untold if one["episode_id"] in text]
+    assert not [one["client_id"] for one in untold[:2] if one["client_id"] in text]
+
+
 def test_keys_and_teams_are_told_without_secrets(clinic: Clinic) -> None:
     """Which keys open the therapist's episodes, those too that are dead, with their scopes; which teams, and since."""
     worked(clinic)
