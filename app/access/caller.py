@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 from uuid import UUID
 
-from app.access.visibility import MUST_BE_TOLD, Eyes, Field, sees
+from app.access.visibility import Eyes, Field, Sight
 from app.errors import Misconfigured
 
 Scope = Literal[
@@ -102,14 +102,22 @@ class Caller:
             return self.supervised
         return None if self.therapist_id is None else frozenset({self.therapist_id})
 
-    def sees(self, field: Field, *, rater: str | None = None, told: bool | None = None) -> bool:
-        """Say whether a field is for this caller's eyes, of one rater's form or at all: see the table."""
-        return sees(self.eyes, field, rater=rater, told=told)
-
     @property
-    def must_be_told(self) -> bool:
-        """Say whether the caller sees only those of a client's forms of which the client was told so."""
-        return self.eyes in MUST_BE_TOLD
+    def treats(self) -> UUID | None:
+        """The therapist whose clients the caller treats; None: nobody's.
+
+        A supervisor may have clients of their own, whatever the audience of the key is and however it came to open
+        them: what a client was told of their therapist holds for that person.
+        """
+        return None if self.eyes in {"client", "safeguarding"} else self.therapist_id
+
+    def sight_of(self, therapist_id: UUID) -> Sight:
+        """Say by which eyes the caller sees a therapist's episodes, and with them everything about their forms."""
+        return Sight(eyes="therapist" if therapist_id == self.treats else self.eyes)
+
+    def sees(self, field: Field) -> bool:
+        """Say whether a field that is about no therapist's episode is for this caller's eyes: see the table."""
+        return Sight(eyes=self.eyes).sees(field)
 
     def may_see(self, *, client_id: UUID, therapist_id: UUID) -> bool:
         """Say whether a form of these two is within what the key opens."""

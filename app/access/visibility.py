@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
@@ -46,15 +47,27 @@ TABLE: Final[Mapping[Eyes, Mapping[Field, frozenset[str]]]] = MappingProxyType(
 MUST_BE_TOLD: Final[frozenset[Eyes]] = frozenset({"therapist"})
 
 
-def sees(eyes: Eyes, field: Field, *, rater: str | None = None, told: bool | None = None) -> bool:
-    """Say whether these eyes see a field, of one rater's form or at all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """By which eyes something is seen: one therapist's episodes, or what is about none."""
 
-    `told` is what the form says of the client: False hides it from the therapist. Where nothing was stated it is seen:
-    many senders do not know, and forms on paper are handed to the therapist.
-    """
-    raters = TABLE[eyes][field]
-    if rater is None:
-        return bool(raters)
-    if eyes in MUST_BE_TOLD and rater in OWN and told is False:
-        return False
-    return rater in raters
+    eyes: Eyes
+
+    @property
+    def must_be_told(self) -> bool:
+        """Say whether only those of a client's forms are seen of which the client was told so."""
+        return self.eyes in MUST_BE_TOLD
+
+    def sees(self, field: Field) -> bool:
+        """Say whether a field is seen at all."""
+        return bool(TABLE[self.eyes][field])
+
+    def sees_of(self, field: Field, *, rater: str, told: bool | None) -> bool:
+        """Say whether a field of one rater's form is seen.
+
+        `told` is what the form says of the client: False hides it from the therapist. Where nothing was stated it is
+        seen: many senders do not know, and forms on paper are handed to the therapist.
+        """
+        if self.must_be_told and rater in OWN and told is False:
+            return False
+        return rater in TABLE[self.eyes][field]

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.access.visibility import Eyes, sees
+from app.access.visibility import Sight
 from app.audit.opened import opened_for_client
 from app.episodes.signals import read_signals
 from app.errors import NotFound
@@ -148,7 +148,7 @@ def _begin(runtime: Runtime, caller: Caller, connection: Connection, *, client_i
         raise NotFound
     vault = runtime.vault.of(connection, organisation=organisation)
     sealed, rows = client.sealed_reference, read_episodes(connection, client_id, organisation=organisation)
-    eyes = caller.eyes if _is_whole(caller, of) else "client"
+    sight = Sight(eyes=caller.eyes if _is_whole(caller, of) else "client")
     return Export(
         runtime=runtime,
         caller=caller,
@@ -159,7 +159,7 @@ def _begin(runtime: Runtime, caller: Caller, connection: Connection, *, client_i
         created_at=client.created_at,
         is_held=is_held(connection, client_id, organisation=organisation),
         consents=tuple(read_consents(connection, client_id, organisation=organisation)) if of == "client" else (),
-        episodes=tuple(_episode(row, vault, eyes) for row in rows),
+        episodes=tuple(_episode(row, vault, sight) for row in rows),
     )
 
 
@@ -167,13 +167,13 @@ def _is_whole(caller: Caller, of: Of) -> bool:
     return caller.client_id is None and of == "client"
 
 
-def _episode(row: AnyRow, vault: OrganisationVault, eyes: Eyes) -> ExportedEpisode:
+def _episode(row: AnyRow, vault: OrganisationVault, sight: Sight) -> ExportedEpisode:
     sealed, therapist = row.sealed_reference, row.sealed_therapist
     return ExportedEpisode(
         row=row,
         reference=None if sealed is None else vault.open_episode(row.client_id, row.episode_id, sealed),
         therapist=None if therapist is None else vault.open_therapist(row.therapist_id, therapist),
-        tells_ending=row.ended_by is not None and sees(eyes, "ending", rater=row.ended_by),
+        tells_ending=row.ended_by is not None and sight.sees_of("ending", rater=row.ended_by, told=None),
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from app.access.organisation import settings_of
 from app.access.store import find_person
 from app.access.teams import Person
-from app.access.visibility import sees
+from app.access.visibility import Sight
 from app.audit.log import Access, log
 from app.episodes.told import read_with_told
 from app.errors import ActingRequired, NotFound
@@ -188,9 +188,9 @@ def _episodes(connection: Connection, therapist: UUID, *, organisation: UUID) ->
 
     A client who kept every form from their therapist, or an episode that such a form opened, is not named in it.
     """
-    sessions: dict[UUID, dict[int, date | None]] = {}
+    sight, sessions = Sight(eyes="therapist"), dict[UUID, dict[int, date | None]]()
     for row in therapist_store.read_sessions(connection, therapist, organisation=organisation):
-        if sees("therapist", "answers", rater=row.rater, told=row.seen_by_therapist):
+        if sight.sees_of("answers", rater=row.rater, told=row.seen_by_therapist):
             of_episode = sessions.setdefault(row.episode_id, {})
             of_episode[row.session_number] = of_episode.get(row.session_number) or row.session_date
     rows = therapist_store.read_episodes(connection, therapist, organisation=organisation)

@@ -81,7 +81,7 @@ async def caseload(
         lowest=lowest,
         highest=highest,
         therapists=_therapists(caller, therapist_id),
-        told_only=caller.must_be_told,
+        told_of=caller.treats,
         after=after,
         limit=limit + 1,
     )

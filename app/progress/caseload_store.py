@@ -61,7 +61,8 @@ FIRST: Final = Place(rank=-1, since=0, episode_id=UUID(int=0))
 class Asked:
     """What is read: the states from `lowest` to `highest`, of all therapists or of some, one of them or each.
 
-    Signals count as they stood at `as_of`: opened up to `opened_by`, acknowledged or closed no earlier.
+    Signals count as they stood at `as_of`: opened up to `opened_by`, acknowledged or closed no earlier. Of episodes
+    with the therapist in `told_of` only what rests on told forms is read.
     """
 
     as_of: datetime
@@ -69,7 +70,7 @@ class Asked:
     lowest: int
     highest: int
     therapists: Collection[UUID] | None
-    told_only: bool
+    told_of: UUID | None
     after: Place
     limit: int
 
@@ -90,8 +91,10 @@ def read_caseload(connection: Connection, asked: Asked, *, organisation: UUID) -
     }
     if asked.therapists is None:
         return list(connection.execute(_OF_ALL, sent))
-    some = _OF_SOME_TOLD if asked.told_only else _OF_SOME
-    return list(connection.execute(some[connection.dialect.name], sent | {"therapists": list(asked.therapists)}))
+    sent |= {"therapists": list(asked.therapists)}
+    if asked.told_of not in asked.therapists:
+        return list(connection.execute(_OF_SOME[connection.dialect.name], sent))
+    return list(connection.execute(_OF_SOME_TOLD[connection.dialect.name], sent | {"told_of": asked.told_of}))
 
 
 def _seconds(column: ColumnElement[Any]) -> ColumnElement[int]:
@@ -104,6 +107,10 @@ def _signal_rank(columns: Columns) -> ColumnElement[int]:
     as_of = bindparam("as_of", type_=UtcDateTime)
     is_seen = and_(columns.acknowledged_at.is_not(None), columns.acknowledged_at <= as_of)
     return case((is_seen, ACKNOWLEDGED), (columns.level == "alert", ALERT), else_=WATCH)
+
+
+#: Whether an episode is one of the therapist who sees told forms only: a supervisor asks of others', too.
+_IS_TOLD_OF: Final = episodes.c.therapist_id == bindparam("told_of", type_=Uuid)
 
 
 def _rests_on_untold(one: Columns) -> ColumnElement[bool]:
@@ -133,7 +140,7 @@ class _Standing:
 
 
 def _standing(*, told_only: bool) -> _Standing:
-    """Take what is kept of an episode; where a form is untold, count anew as if it had not been filled in."""
+    """Take what is kept of an episode; where a form is untold to its therapist who asks, count anew as without it."""
     kept = episodes.c
     if not told_only:
         return _Standing(
@@ -145,7 +152,7 @@ def _standing(*, told_only: bool) -> _Standing:
     form = submissions.alias("form").c
     of_it = and_(form.organisation_id == kept.organisation_id, form.episode_id == kept.episode_id)
     here = and_(of_it, form.current)
-    has_untold = exists(select(form.submission_id).where(here, is_untold(form)).correlate(episodes))
+    has_untold = and_(_IS_TOLD_OF, exists(select(form.submission_id).where(here, is_untold(form)).correlate(episodes)))
     is_told = and_(here, not_(is_untold(form)))
     ended = exists(select(form.submission_id).where(is_told, form.ending.is_not(None)).correlate(episodes))
 
@@ -158,6 +165,7 @@ def _standing(*, told_only: bool) -> _Standing:
         last_completed_at=case((has_untold, latest["completed_at"]), else_=kept.last_completed_at),
         is_open=or_(kept.ending.is_(None), and_(has_untold, ~ended)),
         is_known=or_(
+            not_(_IS_TOLD_OF),
             exists(select(form.submission_id).where(of_it, not_(is_untold(form))).correlate(episodes)),
             ~exists(select(form.submission_id).where(of_it).correlate(episodes)),
         ),
@@ -178,7 +186,7 @@ def _told(*, told_only: bool) -> ScalarSelect[UUID]:
             one.episode_id == episodes.c.episode_id,
             or_(one.state == "open", one.changed_at > bindparam("as_of", type_=UtcDateTime)),
             one.opened_at <= bindparam("opened_by", type_=UtcDateTime),
-            ~_rests_on_untold(one) if told_only else true(),
+            or_(not_(_IS_TOLD_OF), ~_rests_on_untold(one)) if told_only else true(),
         )
         .order_by(_signal_rank(one), one.opened_at, one.signal_id)
         .limit(1)

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
+from app.access.visibility import Sight
 from app.episodes.told import read_untold, read_with_told
 from app.progress.changes_store import last_of, read_events, read_people, read_raters
 from app.seeing.untold import untold
@@ -184,39 +185,56 @@ def _within(connection: Connection, caller: Caller, found: Sequence[Change]) -> 
     organisation = caller.organisation
     episodes = {c.episode_id for c in found if c.episode_id}
     people = read_people(connection, episodes, organisation=organisation)
-    is_for_all = caller.client_id is None and not caller.must_be_told
+    is_for_all = caller.client_id is None and caller.treats is None
     named = {one for c in found for one in (c.submission_id, c.supersedes) if one is not None}
-    forms = set() if is_for_all else named
-    raters = read_raters(connection, forms, organisation=organisation)
-    told = _as_told(connection, caller, found, raters) if caller.must_be_told else found
+    within = [change for change in found if _is_within(caller, change, people)]
+    if is_for_all:
+        return within
+    sights = {one: caller.sight_of(therapist_id) for one, (_, therapist_id) in people.items()}
+    raters = read_raters(connection, named, organisation=organisation)
     return [
         change
-        for change in told
-        if _is_within(caller, change, people)
-        and (is_for_all or change.submission_id is None or _is_for(caller, raters.get(change.submission_id)))
+        for change in _as_told(connection, within, raters, sights, organisation=organisation)
+        if change.submission_id is None or _is_for(_sight(sights, change), raters.get(change.submission_id))
     ]
 
 
 def _as_told(
-    connection: Connection, caller: Caller, found: Sequence[Change], forms: Mapping[UUID, tuple[str, bool | None]]
+    connection: Connection,
+    found: Sequence[Change],
+    forms: Mapping[UUID, tuple[str, bool | None]],
+    sights: Mapping[UUID, Sight],
+    *,
+    organisation: UUID,
 ) -> Iterator[Change]:
-    """Leave out what tells of forms that the caller must not know of; what is not left out may not name them either."""
-    episodes = {c.episode_id for c in found if c.episode_id}
-    known = read_with_told(connection, episodes, organisation=caller.organisation)
-    hidden = read_untold(connection, episodes, organisation=caller.organisation)
+    """Leave out what tells of forms that the caller must not know of; what is not left out may not name them either.
+
+    That is so in the episodes where clients are told what is seen; what happened in others stays.
+    """
+    some = {one for one, sight in sights.items() if sight.must_be_told}
+    known = read_with_told(connection, some, organisation=organisation)
+    hidden = read_untold(connection, some, organisation=organisation)
     for change in found:
+        if change.episode_id not in some:
+            yield change
+            continue
         rests_on_hidden = change.signal_id is not None and change.episode_id in hidden
         if change.kind in CONCLUDED or change.episode_id not in known or rests_on_hidden:
             continue
-        if change.supersedes is not None and not _is_for(caller, forms.get(change.supersedes)):
+        if change.supersedes is not None and not _is_for(_sight(sights, change), forms.get(change.supersedes)):
             yield replace(change, kind="submission.recorded", supersedes=None)
         else:
             yield change
 
 
-def _is_for(caller: Caller, form: tuple[str, bool | None] | None) -> bool:
-    """Say whether a form's rater is for the caller's eyes; one that is not there any more is for nobody's."""
-    return form is not None and caller.sees("answers", rater=form[0], told=form[1])
+def _sight(sights: Mapping[UUID, Sight], change: Change) -> Sight | None:
+    """Say by which eyes a change is seen; one of no episode by nobody's, as far as it names a form."""
+    return None if change.episode_id is None else sights.get(change.episode_id)
+
+
+def _is_for(sight: Sight | None, form: tuple[str, bool | None] | None) -> bool:
+    """Say whether a form's rater is for these eyes; one that is not there any more is for nobody's."""
+    return sight is not None and form is not None and sight.sees_of("answers", rater=form[0], told=form[1])
 
 
 def _is_within(caller: Caller, change: Change, people: Mapping[UUID, tuple[UUID, UUID]]) -> bool:

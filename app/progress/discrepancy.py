@@ -71,13 +71,14 @@ async def discrepancy(runtime: Runtime, caller: Caller, *, client_id: UUID, epis
     A client does not read what the therapist rated, so a key of the client's own finds nothing.
     """
     episode = await find_episode(runtime, caller, client_id=client_id, episode_id=episode_id)
-    if not caller.sees("discrepancy"):
+    sight = caller.sight_of(episode.therapist_id)
+    if not sight.sees("discrepancy"):
         raise NotFound
     rows = await runtime.database.read(
         lambda c: read_trajectory(c, organisation=caller.organisation, episode_id=episode.episode_id),
         organisation=caller.organisation,
     )
-    seen = [row for row in rows if caller.sees("scores", rater=row.rater, told=row.seen_by_therapist)]
+    seen = [row for row in rows if sight.sees_of("scores", rater=row.rater, told=row.seen_by_therapist)]
     return Discrepancy(client_id=client_id, episode_id=episode.episode_id, pairs=tuple(_pairs(seen, runtime.catalog)))
 
 

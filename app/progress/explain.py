@@ -34,7 +34,9 @@ async def explain(runtime: Runtime, caller: Caller, *, client_id: UUID, score_id
         organisation=caller.organisation,
     )
     visible = row is not None and caller.may_see(client_id=client_id, therapist_id=row.therapist_id)
-    if row is None or not visible or not caller.sees("scores", rater=row.rater, told=row.seen_by_therapist):
+    if row is None or not visible:
+        raise NotFound
+    if not caller.sight_of(row.therapist_id).sees_of("scores", rater=row.rater, told=row.seen_by_therapist):
         raise NotFound
     instrument = runtime.catalog.get(row.instrument, row.instrument_version)
     answers = {ItemId(item): answer_from_document(answer) for item, answer in row.answers.items()}

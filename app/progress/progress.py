@@ -35,20 +35,21 @@ async def progress(runtime: Runtime, caller: Caller, *, client_id: UUID, episode
     """Return the progress in an episode, the client's latest unless one is named, or raise NotFound."""
     episode = await find_episode(runtime, caller, client_id=client_id, episode_id=episode_id)
     state = await find_state(runtime, caller, episode)
-    lines = [
-        line for line in (state.series.values() if state is not None else ()) if caller.sees("scores", rater=line.rater)
-    ]
+    sight = caller.sight_of(episode.therapist_id)
+    found = state.series.values() if state is not None else ()
+    # What is kept was counted from told forms alone, where others are not for these eyes.
+    lines = [line for line in found if sight.sees_of("scores", rater=line.rater, told=None)]
     lines.sort(key=lambda line: (line.rater, line.instrument))
     ended = state.ended if state is not None else None
     return Progress(
         client_id=episode.client_id,
         episode_id=episode.episode_id,
         opened_at=episode.opened_at,
-        ending=ended.ending if ended is not None and caller.sees("ending", rater=ended.rater) else None,
+        ending=ended.ending if ended is not None and sight.sees_of("ending", rater=ended.rater, told=None) else None,
         last_session=max((line.sessions[-1] for line in lines), default=None),
         lines=tuple(lines),
-        open_signals=_by_urgency(lines) if caller.sees("signals") else None,
-        stage=state.panel if state is not None and caller.sees("stage") else None,
+        open_signals=_by_urgency(lines) if sight.sees("signals") else None,
+        stage=state.panel if state is not None and sight.sees("stage") else None,
     )
 
 

@@ -87,7 +87,8 @@ async def set_schedule(
         row = next((row for row in rows if row.episode_id == episode_id), None)
         if row is None or not caller.may_see(client_id=row.client_id, therapist_id=row.therapist_id):
             raise NotFound
-        if caller.must_be_told and not read_with_told(connection, [episode_id], organisation=caller.organisation):
+        must_be_told = caller.sight_of(row.therapist_id).must_be_told
+        if must_be_told and not read_with_told(connection, [episode_id], organisation=caller.organisation):
             raise NotFound
         found = _schedule(row)
         if found == wanted:

@@ -28,6 +28,6 @@ async def stage(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_id
     """
     episode = await find_episode(runtime, caller, client_id=client_id, episode_id=episode_id)
     state = await find_state(runtime, caller, episode)
-    if state is None or not caller.sees("stage"):
+    if state is None or not caller.sight_of(episode.therapist_id).sees("stage"):
         raise NotFound
     return EpisodeStage(client_id=client_id, episode_id=episode.episode_id, panel=state.panel)

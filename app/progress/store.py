@@ -53,20 +53,21 @@ async def find_episode(runtime: Runtime, caller: Caller, *, client_id: UUID, epi
         if caller.may_see(client_id=one.client_id, therapist_id=one.therapist_id)
         and episode_id in {None, one.episode_id}
     ]
-    if caller.must_be_told:
-        seen = await _with_told(runtime, caller, seen)
+    seen = await _known(runtime, caller, seen)
     if not seen:
         raise NotFound
     return seen[0]
 
 
-async def _with_told(runtime: Runtime, caller: Caller, found: Sequence[AnyRow]) -> list[AnyRow]:
-    """Keep the episodes that the caller may know of: a form of them is told."""
-    ids = [one.episode_id for one in found]
-    known = await runtime.database.read(
+async def _known(runtime: Runtime, caller: Caller, found: Sequence[AnyRow]) -> list[AnyRow]:
+    """Keep the episodes that the caller may know of: of those where clients are told what is seen, a form is told."""
+    ids = {one.episode_id for one in found if caller.sight_of(one.therapist_id).must_be_told}
+    if not ids:
+        return list(found)
+    told = await runtime.database.read(
         lambda c: read_with_told(c, ids, organisation=caller.organisation), organisation=caller.organisation
     )
-    return [one for one in found if one.episode_id in known]
+    return [one for one in found if one.episode_id not in ids or one.episode_id in told]
 
 
 async def _list_episodes(runtime: Runtime, client_ids: Sequence[UUID], *, organisation: UUID) -> list[list[AnyRow]]:
@@ -79,7 +80,7 @@ async def _list_episodes(runtime: Runtime, client_ids: Sequence[UUID], *, organi
 
 async def find_state(runtime: Runtime, caller: Caller, episode: AnyRow) -> CourseState | None:
     """Return what is kept of an episode, as far as it is for the caller's eyes; None while no form of it counts."""
-    if caller.must_be_told:
+    if caller.sight_of(episode.therapist_id).must_be_told:
         told = await find_told(runtime, caller, episode_id=episode.episode_id)
         if told is not None:
             return told.state

@@ -77,8 +77,9 @@ async def trajectory(runtime: Runtime, caller: Caller, *, client_id: UUID, episo
         return rows, read_norms(connection, known, organisation=organisation)
 
     rows, norms = await runtime.database.read(work, organisation=organisation)
-    drawn = _Drawing(catalog=runtime.catalog, norms=norms) if caller.sees("chart") else None
-    seen = [row for row in rows if caller.sees("scores", rater=row.rater, told=row.seen_by_therapist)]
+    sight = caller.sight_of(episode.therapist_id)
+    drawn = _Drawing(catalog=runtime.catalog, norms=norms) if sight.sees("chart") else None
+    seen = [row for row in rows if sight.sees_of("scores", rater=row.rater, told=row.seen_by_therapist)]
     lines = groupby(seen, key=lambda row: (row.rater, row.instrument))
     series = tuple(_series(list(found), drawn) for _, found in lines)
     return Trajectory(client_id=client_id, episode_id=episode.episode_id, series=series)

@@ -56,7 +56,7 @@ class _Attempt:
         signal = find_signal(self.connection, organisation=organisation, client_id=client_id, signal_id=signal_id)
         if signal is None or not self._may(signal.client_id, signal.therapist_id):
             raise NotFound
-        if not seen_signals(self.connection, self.runtime, self.caller, [signal], episode_id=signal.episode_id):
+        if not seen_signals(self.connection, self.runtime, self.caller, [signal], of=signal):
             raise NotFound
         row = find_acknowledgement(self.connection, key, organisation=organisation)
         if row is not None:
@@ -90,7 +90,8 @@ class _Attempt:
         return self.runtime.vault.of(self.connection, organisation=self.caller.organisation)
 
     def _may(self, client_id: UUID, therapist_id: UUID) -> bool:
-        return self.caller.sees("signals") and self.caller.may_see(client_id=client_id, therapist_id=therapist_id)
+        is_within = self.caller.may_see(client_id=client_id, therapist_id=therapist_id)
+        return is_within and self.caller.sight_of(therapist_id).sees("signals")
 
     def _log(self, made: Acknowledgement, *, client_id: UUID, episode_id: UUID, signal_id: UUID) -> None:
         event_id = self.runtime.new_id()

@@ -38,15 +38,15 @@ async def explain(runtime: Runtime, caller: Caller, *, client_id: UUID, signal_i
         row = find_signal(connection, organisation=organisation, client_id=client_id, signal_id=signal_id)
         if row is None or not caller.may_see(client_id=row.client_id, therapist_id=row.therapist_id):
             raise NotFound
-        if not seen_signals(connection, runtime, caller, [row], episode_id=row.episode_id):
+        if not caller.sight_of(row.therapist_id).sees("signals"):
+            raise NotFound
+        if not seen_signals(connection, runtime, caller, [row], of=row):
             raise NotFound
         looks = _looks(connection, runtime, caller, row, organisation=organisation)
         return ExplainedSignal(
             instrument=row.instrument, rater=row.rater, explanation=explain_signal(signal_of(row), looks)
         )
 
-    if not caller.sees("signals"):
-        raise NotFound
     return await runtime.database.read(work, organisation=organisation)
 
 
@@ -54,7 +54,7 @@ def _looks(connection: Connection, runtime: Runtime, caller: Caller, row: AnyRow
     """Show the forms of a signal's series to the rules, those on the scale of the form that opened it."""
     forms = read_forms(connection, runtime.catalog, organisation=organisation, episode_id=row.episode_id)
     untold: frozenset[UUID] = frozenset()
-    if caller.must_be_told:
+    if caller.sight_of(row.therapist_id).must_be_told:
         untold = read_untold(connection, [row.episode_id], organisation=organisation).get(row.episode_id, untold)
     series = [
         form

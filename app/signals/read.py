@@ -34,13 +34,13 @@ async def signals(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_
     They are for those who treat and supervise: a key of the client's own finds none.
     """
     episode = await find_episode(runtime, caller, client_id=client_id, episode_id=episode_id)
-    if not caller.sees("signals"):
+    if not caller.sight_of(episode.therapist_id).sees("signals"):
         raise NotFound
     organisation = caller.organisation
 
     def work(connection: Connection) -> tuple[LivingSignal, ...]:
         rows = read_signals(connection, organisation=organisation, episode_id=episode.episode_id)
-        rows = seen_signals(connection, runtime, caller, rows, episode_id=episode.episode_id)
+        rows = seen_signals(connection, runtime, caller, rows, of=episode)
         return living(connection, rows, runtime.vault.of(connection, organisation=organisation))
 
     found = await runtime.database.read(work, organisation=organisation)
@@ -48,12 +48,12 @@ async def signals(runtime: Runtime, caller: Caller, *, client_id: UUID, episode_
 
 
 def seen_signals(
-    connection: Connection, runtime: Runtime, caller: Caller, rows: list[AnyRow], *, episode_id: UUID
+    connection: Connection, runtime: Runtime, caller: Caller, rows: list[AnyRow], *, of: AnyRow
 ) -> list[AnyRow]:
     """Keep the signals of an episode that rest on nothing but what is for the caller's eyes."""
-    if not (caller.must_be_told and rows):
+    if not (caller.sight_of(of.therapist_id).must_be_told and rows):
         return rows
-    told = read_told(connection, runtime.catalog, episode_id, organisation=caller.organisation)
+    told = read_told(connection, runtime.catalog, of.episode_id, organisation=caller.organisation)
     return rows if told is None else [row for row in rows if told.signals.get(row.signal_id) == signal_of(row)]
 
 

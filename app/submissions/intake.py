@@ -147,9 +147,10 @@ class Intake:
 
     def _is_told(self, caller: Caller, submission_id: UUID) -> bool:
         """Say whether the caller may know of a form, of this attempt or stored before."""
-        taken = next((t.form.form for t in self._taken.values() if t.form.submission_id == submission_id), None)
+        taken = next((t for t in self._taken.values() if t.form.submission_id == submission_id), None)
         if taken is not None:
-            return caller.sees("answers", rater=taken.rater, told=taken.seen_by_therapist)
+            sight, form = caller.sight_of(taken.therapist_id), taken.form.form
+            return sight.sees_of("answers", rater=form.rater, told=form.seen_by_therapist)
         return is_told(self._connection, caller, submission_id)
 
     def _with_norm(self, form: CourseForm, *, instead_of: CourseForm | None) -> CourseForm:

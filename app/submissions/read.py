@@ -40,7 +40,7 @@ async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
         form = as_told(connection, runtime, caller, form)
         successor, withdrawal = None, None
         if not form.current:
-            successor, withdrawal = _fate(connection, caller, submission_id)
+            successor, withdrawal = _fate(connection, caller, form)
         comment = None
         if form.sealed_comment is not None:
             vault = runtime.vault.of(connection, organisation=caller.organisation)
@@ -50,18 +50,18 @@ async def read(runtime: Runtime, caller: Caller, submission_id: UUID) -> Fate:
             superseded_by=successor,
             withdrawal=withdrawal,
             comment=comment,
-            is_concluded=form.current or not caller.must_be_told,
+            is_concluded=form.current or not caller.sight_of(form.therapist_id).must_be_told,
         )
 
     return await runtime.database.read(work, organisation=caller.organisation)
 
 
-def _fate(connection: Connection, caller: Caller, submission_id: UUID) -> tuple[UUID | None, Withdrawal | None]:
+def _fate(connection: Connection, caller: Caller, form: StoredSubmission) -> tuple[UUID | None, Withdrawal | None]:
     """Say what became of a form; one that gave way to a form that the caller must not know of is absent."""
-    successor, withdrawal = store.read_fate(connection, submission_id, organisation=caller.organisation)
+    successor, withdrawal = store.read_fate(connection, form.submission_id, organisation=caller.organisation)
     if successor is not None and not is_told(connection, caller, successor):
         raise NotFound
-    return successor, None if withdrawal is None else withdrawal_as_told(caller, withdrawal)
+    return successor, None if withdrawal is None else withdrawal_as_told(caller, form, withdrawal)
 
 
 def as_told(connection: Connection, runtime: Runtime, caller: Caller, form: StoredSubmission) -> StoredSubmission:
@@ -69,7 +69,7 @@ def as_told(connection: Connection, runtime: Runtime, caller: Caller, form: Stor
 
     That is so whether some form is for others' eyes or not: else everybody could see that one is.
     """
-    if not caller.must_be_told:
+    if not caller.sight_of(form.therapist_id).must_be_told:
         return form
     supersedes = form.supersedes
     form = replace(
@@ -90,7 +90,7 @@ def as_told(connection: Connection, runtime: Runtime, caller: Caller, form: Stor
 
 def is_told(connection: Connection, caller: Caller, submission_id: UUID) -> bool:
     """Say whether a caller may know that a form is there, as far as the client was told who sees it."""
-    if not caller.must_be_told:
+    if caller.treats is None:
         return True
     found = store.load(connection, [submission_id], organisation=caller.organisation)
     return submission_id in found and sees(caller, found[submission_id])
@@ -103,6 +103,6 @@ def not_current(connection: Connection, caller: Caller, *, successor: UUID | Non
     return NotCurrent(submission_id=None if successor is None else str(successor))
 
 
-def withdrawal_as_told(caller: Caller, told: Withdrawal) -> Withdrawal:
+def withdrawal_as_told(caller: Caller, form: StoredSubmission, told: Withdrawal) -> Withdrawal:
     """Leave out how many later sessions there are, where some must not be known to the caller to be rated."""
-    return replace(told, recomputed_later_sessions=0) if caller.must_be_told else told
+    return replace(told, recomputed_later_sessions=0) if caller.sight_of(form.therapist_id).must_be_told else told

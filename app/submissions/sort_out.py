@@ -156,7 +156,7 @@ def _by_ids(connection: Connection, told: Sorted, *, organisation: UUID) -> None
         there = told.targets.get(form.submission_id) if form.entry.submission_id is not None else None
         if there is None:
             continue
-        if form.caller.must_be_told and not sees(form.caller, there):
+        if form.caller.sight_of(there.therapist_id).must_be_told and not sees(form.caller, there):
             told.errors[index] = NotFound()
         elif store.read_content(connection, there.submission_id, organisation=organisation) == form.content:
             if there.current:

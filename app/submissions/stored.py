@@ -71,4 +71,5 @@ def comment_place(submission_id: UUID) -> Place:
 def sees(caller: Caller, form: StoredSubmission) -> bool:
     """Say whether a form is within what a key opens: of its client or therapist, and of a rater for its eyes."""
     within = caller.may_see(client_id=form.client_id, therapist_id=form.therapist_id)
-    return within and caller.sees("answers", rater=form.rater, told=form.seen_by_therapist)
+    sight = caller.sight_of(form.therapist_id)
+    return within and sight.sees_of("answers", rater=form.rater, told=form.seen_by_therapist)

@@ -98,7 +98,7 @@ class _Withdrawal:
         created = bound.created if bound is not None else before is None
         return Withdrawn(
             submission_id=submission_id,
-            withdrawal=withdrawal_as_told(self._caller, told),
+            withdrawal=withdrawal_as_told(self._caller, target, told),
             created=created,
             replayed=bound is not None,
             is_new=before is None,

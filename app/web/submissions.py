@@ -269,4 +269,4 @@ def _minimal(prefer: str | None, caller: Caller) -> bool:
     form, and a new one is compared with those before. The form itself is taken from anybody.
     """
     is_asked = prefer is not None and "return=minimal" in prefer.replace(" ", "").split(",")
-    return is_asked or caller.must_be_told or caller.lacks_a_person
+    return is_asked or caller.treats is not None or caller.lacks_a_person
