@@ -1,7 +1,8 @@
 """Cursors of lists: where the next page begins, signed, so that nobody else makes one and none is used elsewhere.
 
 Places in the feed of changes are sealed, too: they are numbers of the whole log, and whoever saw two of them could
-count what lies between and is never told. A place is always spelled alike, so that what moves nothing shows nothing.
+count what lies between and is never told. To who reads everything a place is always spelled alike, so that what moves
+nothing shows nothing; to others each time anew, so that they don't see whether something moved that they are not told.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Sequence
+from secrets import token_bytes
 from typing import TypeVar
 from uuid import UUID
 
@@ -28,7 +30,8 @@ _SIGNED = 16
 LONGEST = 400
 #: Where a feed begins; a place in it has so many letters.
 BEGINNING = "0"
-PLACE = 32
+PLACE = 44
+_NUMBER, _NOISE = 8, 9
 
 
 def make_cursor(keys: KeyRing, place: object, *, question: Sequence[str], organisation: UUID) -> str:
@@ -57,11 +60,12 @@ def _sign(keys: KeyRing, packed: bytes, question: Sequence[str], *, organisation
     return keys.content("cursor", text, organisation=organisation)[:_SIGNED]
 
 
-def spell_place(keys: KeyRing, number: int, *, organisation: UUID) -> str:
-    """Write a number of the organisation's log as a place in its feed."""
-    if number == 0:
+def spell_place(keys: KeyRing, number: int, *, anew: bool, organisation: UUID) -> str:
+    """Write a number of the organisation's log as a place in its feed; `anew`: differently each time."""
+    if number == 0 and not anew:
         return BEGINNING
-    sealed = AESSIV(keys.feed(organisation=organisation)).encrypt(number.to_bytes(8, "big"), [b"feed"])
+    packed = number.to_bytes(_NUMBER, "big") + (token_bytes(_NOISE) if anew else bytes(_NOISE))
+    sealed = AESSIV(keys.feed(organisation=organisation)).encrypt(packed, [b"feed"])
     return urlsafe_b64encode(sealed).decode()
 
 
@@ -74,4 +78,4 @@ def read_place(keys: KeyRing, place: str, *, organisation: UUID) -> int:
         opened = AESSIV(keys.feed(organisation=organisation)).decrypt(sealed, [b"feed"])
     except (InvalidTag, ValueError):
         raise InvalidParameter(parameter="after") from None
-    return int.from_bytes(opened, "big")
+    return int.from_bytes(opened[:_NUMBER], "big")

@@ -60,7 +60,7 @@ class ChangesOut(Out):
                             "signal_id": None,
                         }
                     ],
-                    "next_after": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+                    "next_after": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g",
                     "more": False,
                 }
             ]
@@ -99,7 +99,7 @@ async def get_changes(
     told.is_list = True
     told.about(*(one.client_id for one in found.items))
     items = [_out(one) for one in found.items]
-    place = spell_place(service.keys, found.next_after, organisation=organisation)
+    place = spell_place(service.keys, found.next_after, anew=not caller.is_unbound, organisation=organisation)
     return answer(ChangesOut(items=items, next_after=place, more=found.more))
 
 

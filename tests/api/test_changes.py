@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from app.storage.cursor import read_place
 from tests.api.refusals import refused
 from tests.api.safety import listed, offering, opened, post_check
 from tests.api.test_schedule import path_of, put
@@ -57,13 +58,18 @@ def test_a_copy_is_kept_by_going_on_from_where_one_was(clinic: Clinic) -> None:
     assert after["next_after"] == news["next_after"]
 
 
+def number_of(clinic: Clinic, place: str) -> int:
+    """Open a place, as only the service can."""
+    return read_place(clinic.service.runtime.keys, place, organisation=clinic.organisation)
+
+
 @pytest.mark.parametrize(
     ("query", "code", "parameter"),
     [
         ("?since=1", "unknown_parameter", "since"),
         ("?after=-1", "invalid_parameter", "after"),
         ("?after=41", "invalid_parameter", "after"),
-        (f"?after={'A' * 32}", "invalid_parameter", "after"),
+        (f"?after={'A' * 44}", "invalid_parameter", "after"),
         ("?after=1.0", "invalid_parameter", "after"),
         ("?after=00", "invalid_parameter", "after"),
         ("?after=", "invalid_parameter", "after"),
@@ -82,7 +88,8 @@ def test_a_safety_check_moves_nothing(clinic: Clinic) -> None:
 
     def told() -> list[dict[str, Any]]:
         here = [read(one)["next_after"] for one in (clinic, phone)]
-        return [read(one, f"?after={after}") for one in (clinic, phone) for after in here] + [read(clinic)]
+        parts = [read(one, f"?after={after}") for one in (clinic, phone) for after in here]
+        return [*(part | {"next_after": number_of(clinic, part["next_after"])} for part in parts), read(clinic)]
 
     before = told()
     assert post_check(clinic).status_code == 201
@@ -107,13 +114,30 @@ def test_what_is_never_told_can_not_be_counted(clinic: Clinic) -> None:
     third = read(clinic, f"?after={second['next_after']}")
     assert [[one["kind"] for one in part["items"]] for part in (second, third)] == [["submission.recorded"]] * 2
     for part in (second, third):
-        assert re.fullmatch("[A-Za-z0-9_-]{32}", part["next_after"])
+        assert re.fullmatch("[A-Za-z0-9_-]{44}", part["next_after"])
         assert set(part) == {"items", "next_after", "more"}
         assert [name for name, value in part["items"][0].items() if isinstance(value, int)] == []
     places = [first, second["next_after"], third["next_after"]]
     shared = [sum(a == b for a, b in zip(one, other, strict=True)) for one, other in pairwise(places)]
-    assert max(shared) < 8  # of 32 letters: a place says nothing of the one before
+    assert max(shared) < 8  # of 44 letters: a place says nothing of the one before
     assert read(clinic, f"?after={first}&limit=1")["next_after"] == places[1]  # always spelled alike
+
+
+@pytest.mark.parametrize("kind", ["client", "therapist"])
+def test_who_is_told_a_part_does_not_see_that_the_rest_moved(
+    clinic: Clinic, kind: Literal["client", "therapist"]
+) -> None:
+    """Places are spelled anew each time, from the first one on: equal ones would say that nobody had a new form."""
+    bound = clinic.bound(kind, {"client": "mrn-1042", "therapist": "th-7"}[kind])
+    quiet = [read(bound) for _ in range(2)]
+    clinic.recorded(form(seen_by_therapist=False, client_ref="mrn-1042" if kind == "therapist" else "another"))
+    moved = [read(bound, f"?after={quiet[-1]['next_after']}") for _ in range(2)]
+    places = [one["next_after"] for one in (*quiet, *moved)]
+    assert [one["items"] for one in (*quiet, *moved)] == [[]] * 4
+    assert [len(place) for place in places] == [44] * 4
+    assert len(set(places)) == 4
+    before, still, after, later = (number_of(clinic, place) for place in places)
+    assert before == still < after == later
 
 
 def test_a_place_is_one_of_its_own_feed_only(clinic: Clinic) -> None:
@@ -122,7 +146,7 @@ def test_a_place_is_one_of_its_own_feed_only(clinic: Clinic) -> None:
     place = read(clinic)["next_after"]
     other = clinic.service.clinic()
     assert refused(other.get(f"/v1/changes?after={place}"), 400, "invalid_parameter")["parameter"] == "after"
-    for at in range(0, 32, 4):
+    for at in range(0, 44, 4):
         changed = place[:at] + ("A" if place[at] != "A" else "B") + place[at + 1 :]
         refused(clinic.get(f"/v1/changes?after={changed}"), 400, "invalid_parameter")
 
