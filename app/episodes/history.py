@@ -15,6 +15,7 @@ from app.episodes.norms import read_norms
 from app.instruments.catalog import Catalog
 from app.instruments.model import Answer, InstrumentKey, InstrumentRef, ItemId, answer_from_document
 from app.scoring.score import AnyScore, NotScored, Score
+from app.storage.apart import apart
 from app.storage.dialects import in_both
 from app.storage.tables import scores, submissions
 from app.storage.types import AnyRow
@@ -85,7 +86,7 @@ def read_state(connection: Connection, catalog: Catalog, episode: AnyRow, *, org
         return kept
     forms = read_forms(connection, catalog, organisation=organisation, episode_id=episode.episode_id)
     found = read_scores(connection, [form.submission_id for form in forms], organisation=organisation)
-    return rebuild(with_scores(forms, found))[0]
+    return apart(connection, lambda: rebuild(with_scores(forms, found)))[0]
 
 
 def state_from(document: str | None) -> CourseState | None:

@@ -18,6 +18,7 @@ from app.change.signal import Signal
 from app.episodes.course import Assessment, CourseState, rebuild
 from app.episodes.history import read_forms, read_scores, with_scores
 from app.instruments.catalog import Catalog
+from app.storage.apart import apart
 from app.storage.dialects import in_both
 from app.storage.tables import submissions
 
@@ -95,5 +96,5 @@ def read_told(connection: Connection, catalog: Catalog, episode_id: UUID, *, org
     forms = read_forms(connection, catalog, organisation=organisation, episode_id=episode_id)
     seen = [form for form in forms if form.submission_id not in untold]
     scores = read_scores(connection, [form.submission_id for form in seen], organisation=organisation)
-    state, assessments = rebuild(with_scores(seen, scores))
+    state, assessments = apart(connection, lambda: rebuild(with_scores(seen, scores)))
     return Told(untold=untold, state=state, assessments=assessments)

@@ -17,6 +17,7 @@ from app.episodes.signals import SignalNews, news_against, news_at, stored_signa
 from app.errors import LaterEpisodeOpen
 from app.instruments.catalog import Catalog
 from app.stages.panel import StagePanel
+from app.storage.apart import apart
 from app.storage.keyring import Keyed
 from app.storage.types import AnyRow
 from app.submissions.store import read_assessments
@@ -197,7 +198,7 @@ class OpenEpisode:
         self._read(1)
         stored = self._with_scores(self._stored.values())
         forms = [*stored, *self._taken.values()]
-        self._state, told = rebuild(forms)
+        self._state, told = apart(self._connection, lambda: rebuild(forms))
         self._signals = self._signals_anew(forms, told)
         self._told = {submission_id: told[submission_id] for submission_id in self._taken}
         return self._revisions({form.submission_id: told[form.submission_id] for form in stored})
