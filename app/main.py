@@ -21,6 +21,7 @@ from app.seeing.logs import open_logs
 from app.seeing.traces import open_traces
 from app.settings import Settings
 from app.stages.advice import released_advice
+from app.storage.made_here import check_not_made
 from app.storage.role import check_role
 from app.storage.runtime import Runtime, open_runtime
 from app.web import (
@@ -60,6 +61,8 @@ def be_seen(settings: Settings) -> None:
 
 def _opened(settings: Settings) -> Runtime:
     be_seen(settings)
+    if settings.env == "production":
+        check_not_made(settings.secrets_dir)
     return open_runtime(
         database_url=settings.database_url,
         secrets_dir=settings.secrets_dir,

@@ -62,6 +62,7 @@ async def _checks(settings: Settings) -> list[tuple[str, str]]:
     from app.stages.advice import shipped_advice
     from app.storage.keyring import open_keyring, open_masters
     from app.storage.runtime import utc_now
+    from app.storage.safe_secrets import what_is_unsafe
     from app.storage.signing_keys import open_signing_keys
 
     found = []
@@ -77,10 +78,18 @@ async def _checks(settings: Settings) -> list[tuple[str, str]]:
         open_keyring(settings.secrets_dir, make=make)
         open_masters(settings.secrets_dir, make=make)
         open_signing_keys(settings.secrets_dir / "signing", make=make, now=utc_now)
-        found.append(("secrets", ""))
+        unsafe = [] if make else what_is_unsafe(settings.secrets_dir)
+        found.append(("secrets", "; ".join(unsafe)))
     except AllianceError as error:
         found.append(("secrets", str(error)))
-    return [*found, ("database", await _database(settings))]
+    return [*found, ("issuer", _issuer(settings)), ("database", await _database(settings))]
+
+
+def _issuer(settings: Settings) -> str:
+    """Say what is wrong with the address that tokens name."""
+    if settings.env == "development" or settings.issuer.startswith("https://"):
+        return ""
+    return "tokens name this address, and callers reach it without TLS: set ALLIANCE_ISSUER to the public https:// one"
 
 
 async def _database(settings: Settings) -> str:

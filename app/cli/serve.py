@@ -187,6 +187,7 @@ async def _check(settings: Settings) -> bool:
     On PostgreSQL the service does not see which there are.
     """
     from app.access.administer import list_organisations
+    from app.storage.made_here import check_not_made
     from app.storage.migrate import is_current
     from app.storage.role import check_role
     from app.storage.runtime import open_runtime
@@ -202,6 +203,8 @@ async def _check(settings: Settings) -> bool:
     except AllianceError as error:
         raise fail(str(error)) from None
     try:
+        if settings.env == "production":
+            check_not_made(settings.secrets_dir)
         await check_role(runtime.database)
         if not await is_current(runtime.database):
             raise fail("the database has no schema yet or an old one: run `alliance migrate`")

@@ -15,6 +15,7 @@ from typing import Literal
 from uuid import UUID
 
 from app.errors import Misconfigured
+from app.storage.made_here import mark_made
 from app.storage.master import NAME as MASTER
 from app.storage.master import MasterKeys
 
@@ -125,9 +126,11 @@ def _make_once(path: Path) -> None:
     if path.exists():
         return
     draft = path.with_name(f".{path.name}.{os.getpid()}")
+    secret = secrets.token_hex(_BYTES)
+    mark_made(path.parent, secret)
     descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(_BYTES))
+        file.write(secret)
         file.flush()
         os.fsync(file.fileno())
     try:

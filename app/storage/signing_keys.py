@@ -14,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from app.errors import Misconfigured
+from app.storage.made_here import mark_made
 from app.storage.secret_files import write_secret
 
 ALGORITHM: Final = "ES256"
@@ -68,7 +69,8 @@ class SigningKeys:
 def open_signing_keys(folder: Path, *, make: bool, now: Callable[[], datetime]) -> SigningKeys:
     """Open the folder; in development the first key is made at first use."""
     if make and not (folder.is_dir() and any(folder.glob("*.json"))):
-        add_signing_key(folder, now=now())
+        made = folder / f"{add_signing_key(folder, now=now())}.json"
+        mark_made(folder.parent, made.read_text("utf-8"))
     read_signing_keys(folder)
     return SigningKeys(folder)
 

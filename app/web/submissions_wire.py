@@ -127,10 +127,7 @@ class SubmissionIn(In):
     channel: Channel | None = None
     modality: Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9][a-z0-9_-]*$")] | None = Field(
         default=None,
-        description=(
-            "A short code of the kind of therapy, such as `cbt`. One that says group, couple, family or co-therapy is "
-            "refused (`not_modelled`): a form has one client and one therapist."
-        ),
+        description="Such as `cbt`; `group`, `couple`, `family`, `co-therapy` are refused (`not_modelled`).",
     )
     answers: AnswersIn
     reported: ReportedIn | None = None

@@ -118,6 +118,7 @@ def test_doctor_finds_nothing_wrong(shell: Shell) -> None:
         {"name": "instruments", "ok": True, "wrong": None},
         {"name": "recommendations", "ok": True, "wrong": None},
         {"name": "secrets", "ok": True, "wrong": None},
+        {"name": "issuer", "ok": True, "wrong": None},
         {"name": "database", "ok": True, "wrong": None},
     ]
     assert told["settings"]["ALLIANCE_ENV"] == "development"
