@@ -126,8 +126,7 @@ class SubmissionIn(In):
     locale: Annotated[str, Field(max_length=20, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
     channel: Channel | None = None
     modality: Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9][a-z0-9_-]*$")] | None = Field(
-        default=None,
-        description="Such as `cbt`; `group`, `couple`, `family`, `co-therapy` are refused (`not_modelled`).",
+        default=None, description="As `cbt`. `group`, `couple`, `family`, `co-therapy` are refused (`not_modelled`)."
     )
     answers: AnswersIn
     reported: ReportedIn | None = None
