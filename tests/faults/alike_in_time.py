@@ -14,7 +14,7 @@ from statistics import quantiles
 #: Takes the time of one answer, in seconds.
 Ask = Callable[[], float]
 #: So many answers of each are a block, and in so many blocks a difference has to show.
-BLOCK, BLOCKS = 40, 4
+BLOCK, BLOCKS = 40, 6
 #: So much more or less, as a part of what the other takes, is a difference.
 MORE = 0.15
 

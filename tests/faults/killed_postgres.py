@@ -19,7 +19,7 @@ from tests.faults.running import RunningService
 from tests.harness import Clinic
 
 #: The service must be ready again within so long, from when PostgreSQL takes connections again: its own recovery is its
-#: own. It takes some hundredths of a second, so that no noise of a machine comes near.
+#: own. It takes less than half a second on a busy machine, so that no noise comes near.
 READY = 10.0
 
 

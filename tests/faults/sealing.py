@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -25,6 +26,12 @@ from tests.harness import Clinic, form
 SEALED, BESIDE = 12, 24
 #: After so many tampered values the keys are changed.
 BETWEEN = 100
+#: What is done to a value, in turn: its head is the version and the id of the key.
+WAYS = (
+    "with a flipped head", "with a flipped content", "cut", "longer", "of another form of the client",
+    "of another client", "of another organisation",
+)  # fmt: skip
+_HEAD = 1 + 16
 #: In these cycles of each hundred two clients' wrapped keys are exchanged, before keys are changed and after it.
 KEYS_TOO = {0, 50}
 
@@ -34,19 +41,20 @@ def run(ground: Ground, *, seed: int, cycles: int) -> Counts:
     chance = random.Random(seed)
     counts = Counts()
     with ground.service() as service:
-        clinic, other = (_commented(service.clinic(), at) for at in range(2))
+        clinic, other = (commented(service.clinic(), at) for at in range(2))
         for cycle in range(cycles):
-            counts.found(_tampered(clinic, other, chance))
+            counts.found(tampered(clinic, other, chance, WAYS[cycle % len(WAYS)]))
             counts.cycles += 1
             if cycle % BETWEEN in KEYS_TOO:
-                counts.found(_keys_exchanged(clinic, chance, number=cycle))
+                counts.found(keys_exchanged(clinic, chance, number=cycle))
             if cycle % BETWEEN == 0:
                 counts.found(_rotated(clinic, number=cycle, counts=counts))
         counts.rows = clinic.count("submissions")
     return counts
 
 
-def _commented(clinic: Clinic, number: int) -> Clinic:
+def commented(clinic: Clinic, number: int) -> Clinic:
+    """Let a clinic's forms hold comments, and record some of four clients."""
     allowed = partial(
         change_settings, changes={"comments_allowed": True}, organisation=clinic.organisation,
         at=datetime(2026, 1, 1, tzinfo=UTC),
@@ -57,12 +65,21 @@ def _commented(clinic: Clinic, number: int) -> Clinic:
     return clinic
 
 
-def _read(clinic: Clinic) -> list[tuple[Any, bytes]]:
-    query = select(submissions.c.submission_id, submissions.c.sealed_comment).where(
+@dataclass(frozen=True, kw_only=True)
+class _Sealed:
+    """A comment as it lies in the database, of which form and client."""
+
+    submission_id: UUID
+    client_id: UUID
+    value: bytes
+
+
+def _read(clinic: Clinic) -> list[_Sealed]:
+    query = select(submissions.c.submission_id, submissions.c.client_id, submissions.c.sealed_comment).where(
         submissions.c.organisation_id == clinic.organisation, submissions.c.sealed_comment.is_not(None)
     )
     rows = clinic.service.in_service(lambda c: c.execute(query).all(), organisation=clinic.organisation)
-    return [(row.submission_id, row.sealed_comment) for row in rows]
+    return [_Sealed(submission_id=one, client_id=client, value=value) for one, client, value in rows]
 
 
 def _put(clinic: Clinic, submission_id: Any, value: bytes) -> None:
@@ -76,24 +93,14 @@ def _put(clinic: Clinic, submission_id: Any, value: bytes) -> None:
     clinic.service.in_service(work, organisation=clinic.organisation)
 
 
-def _tampered(clinic: Clinic, other: Clinic, chance: random.Random) -> Sequence[str]:
+def tampered(clinic: Clinic, other: Clinic, chance: random.Random, way: str) -> Sequence[str]:
     """Change one value, read the form through the API, and put the value back."""
     rows = _read(clinic)
-    submission_id, value = chance.choice(rows)
-    at = chance.randrange(len(value))
-    way, changed = chance.choice(
-        [
-            ("flipped", value[:at] + bytes([value[at] ^ (1 << chance.randrange(8))]) + value[at + 1 :]),
-            ("cut", value[:at]),
-            ("longer", value + bytes([chance.randrange(256)])),
-            ("of another form", chance.choice([one for row, one in rows if row != submission_id])),
-            ("of another organisation", chance.choice(_read(other))[1]),
-        ]
-    )
-    _put(clinic, submission_id, changed)
-    answer = clinic.get(f"/v1/submissions/{submission_id}")
-    _put(clinic, submission_id, value)
-    whole = clinic.get(f"/v1/submissions/{submission_id}")
+    mine = chance.choice([row for row in rows if sum(one.client_id == row.client_id for one in rows) > 1])
+    _put(clinic, mine.submission_id, _changed(way, mine, rows, _read(other), chance))
+    answer = clinic.get(f"/v1/submissions/{mine.submission_id}")
+    _put(clinic, mine.submission_id, mine.value)
+    whole = clinic.get(f"/v1/submissions/{mine.submission_id}")
     faults = []
     if answer.status_code != 500 or answer.json()["code"] != "storage_damaged" or "comment " in answer.text:
         faults.append(f"a value {way} was answered with {answer.status_code}")
@@ -102,7 +109,27 @@ def _tampered(clinic: Clinic, other: Clinic, chance: random.Random) -> Sequence[
     return faults
 
 
-def _keys_exchanged(clinic: Clinic, chance: random.Random, *, number: int) -> Sequence[str]:
+def _changed(
+    way: str, mine: _Sealed, rows: Sequence[_Sealed], others: Sequence[_Sealed], chance: random.Random
+) -> bytes:
+    """Make another value of a sealed one, or take the place's value from elsewhere."""
+    value = mine.value
+    if way.startswith("with a flipped"):
+        at = chance.randrange(_HEAD) if way.endswith("head") else chance.randrange(_HEAD, len(value))
+        return value[:at] + bytes([value[at] ^ (1 << chance.randrange(8))]) + value[at + 1 :]
+    if way == "cut":
+        return value[: chance.randrange(len(value))]
+    if way == "longer":
+        return value + bytes([chance.randrange(256)])
+    elsewhere = {
+        "of another form of the client": [one for one in rows if one.client_id == mine.client_id and one != mine],
+        "of another client": [one for one in rows if one.client_id != mine.client_id],
+        "of another organisation": others,
+    }
+    return chance.choice(elsewhere[way]).value
+
+
+def keys_exchanged(clinic: Clinic, chance: random.Random, *, number: int) -> Sequence[str]:
     """Exchange the keys of two clients, send a comment of one of them, exchange them back and send it again."""
     of_ours = client_keys.c.organisation_id == clinic.organisation
 
