@@ -11,14 +11,18 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from anyio.from_thread import BlockingPortal
 
 from app.backup.bundle import check_bundle
 from app.backup.manifest import DATA
+from app.backup.restore import restore
 from app.keys.rotate import rotate
+from tests.faults import backups
 from tests.faults.backups import Yard
+from tests.faults.counts import Counts
 from tests.faults.killed_backup import POINTS
 from tests.harness import Service
 
@@ -112,3 +116,26 @@ def test_two_backups_in_a_second_have_two_names(yard: Yard) -> None:
     """Neither takes the other's place."""
     assert len({yard.backed_up().folder for _ in range(3)}) == 3
     assert len(whole(yard.to)) == 3
+
+
+def test_the_harness_finds_a_restore_that_loses_a_row(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a score is gone after the restore."""
+    made, before = yard.backed_up(), backups.state(yard.database)
+    assert yard.restored(made, before, yard.acknowledged) == []
+
+    async def loses(*given: Any, to: Path, **named: Any) -> Any:
+        done = await restore(*given, to=to, **named)
+        with closing(sqlite3.connect(to)) as connection:
+            connection.execute("DELETE FROM scores WHERE rowid = (SELECT max(rowid) FROM scores)")
+            connection.commit()
+        return done
+
+    monkeypatch.setattr(backups, "restore", loses)
+    assert "lost: scores" in yard.restored(made, before, yard.acknowledged)
+
+
+def test_the_harness_finds_damage_that_is_not_found(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: whatever is verified is whole. Then every way to damage a backup is told as one that was not found."""
+    monkeypatch.setattr(yard, "verified", lambda *_, **__: [])
+    counts = Counts(told={"planted": 0})
+    assert yard.planted(yard.backed_up(), counts) == [f"not found: {name}" for name in backups.DAMAGES]
