@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -19,28 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.faults.debian import program
 from tests.faults.running import ROOT, free_port
 
 SHIPPED = ROOT / "deploy" / "nginx.conf"
-
-
-def install() -> str:
-    """Find nginx; where there is none it is installed, and a test without it fails."""
-    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
-        apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120"]
-        # The package's own nginx is not to be started on port 80.
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        subprocess.run([*apt, "update"], check=True, env=quiet, stdout=subprocess.DEVNULL)
-        subprocess.run(
-            [*apt, "install", "--no-install-recommends", "nginx-light"],
-            check=True,
-            env=quiet,
-            stdout=subprocess.DEVNULL,
-        )
-        found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert found is not None, "nginx can't be installed"
-    return found
 
 
 def make_certificate(folder: Path) -> None:
@@ -118,7 +99,7 @@ def configuration(folder: Path, *, service: int, port: int, plain_port: int, cha
 @contextmanager
 def proxy(folder: Path, *, service: int, changes: dict[str, str] | None = None) -> Iterator[Nginx]:
     """Check the configuration and run it in front of a service's port."""
-    nginx = install()
+    nginx = program("nginx", package="nginx-light")
     make_certificate(folder)
     running = Nginx(folder=folder, port=free_port(), plain_port=free_port())
     path = configuration(

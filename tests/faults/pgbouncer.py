@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.storage.database import parse_url
+from tests.faults.debian import program
 from tests.faults.running import free_port
 from tests.harness import SERVICE
 
@@ -31,17 +32,6 @@ logfile = {folder}/log
 """
 
 
-def program() -> str:
-    """Find PgBouncer, or install it where that is allowed: without it there is nothing to show."""
-    found = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None and os.geteuid() == 0:
-        install = "apt-get update -qq && apt-get install -y -qq --no-install-recommends pgbouncer"
-        subprocess.run(install, shell=True, check=True, capture_output=True)  # noqa: S602 - a text of our own
-        found = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert found is not None, "PgBouncer is missing: apt-get install pgbouncer"
-    return found
-
-
 @contextmanager
 def pooled(database_url: str, folder: Path, *, size: int) -> Iterator[str]:
     """Start it with so many connections to the server, and give the URL through it, as an operator writes it."""
@@ -50,7 +40,7 @@ def pooled(database_url: str, folder: Path, *, size: int) -> Iterator[str]:
     folder.mkdir(mode=0o755)
     (folder / "users").write_text(f'"{SERVICE}" "{url.password}"\n')
     (folder / "ini").write_text(_CONFIGURATION.format(host=host, port=port, listen=listen, folder=folder, size=size))
-    command = [program(), str(folder / "ini")]
+    command = [program("pgbouncer", package="pgbouncer"), str(folder / "ini")]
     if os.geteuid() == 0:
         user = Path(host).owner() if host.startswith("/") else "nobody"  # the socket is in a folder of PostgreSQL's own
         for path in (folder, *folder.iterdir()):
