@@ -13,6 +13,7 @@ import pytest
 
 from tests.docs.asvs import CHAPTERS, ROOT, STATUSES, Row, levels, page, rows
 from tests.docs.test_docs import PAGES, anchors
+from tests.faults.registry import HARNESSES
 
 SECURITY = (ROOT / "docs" / "security.md").read_text("utf-8")
 
@@ -115,6 +116,13 @@ def test_a_promise_has_its_test() -> None:
         for line in lines:
             last = line.strip("|").split(" | ")[-1]
             assert "](" in last or any(word in last for word in words), line
+
+
+def test_what_the_harnesses_run_is_what_the_page_says() -> None:
+    """One row for each harness, with what its short form runs."""
+    part = SECURITY[SECURITY.index("\n## What the harnesses do") :].split("\n## ")[1]
+    rows_ = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in part.splitlines() if line[:3] == "| `"]
+    assert {row[0].strip("` "): row[2] for row in rows_} == {one.name: f"{one.short:,}" for one in HARNESSES}
 
 
 def test_no_address_is_invented() -> None:
