@@ -14,7 +14,7 @@ from tests.faults.counts import Counts
 from tests.faults.ground import Ground
 from tests.faults.kill_harness import run_kills
 from tests.faults.killed_service import SENDERS, accounted
-from tests.faults.own_postgres import own_postgres
+from tests.faults.own_postgres import OwnPostgres, own_postgres
 from tests.faults.running import RunningService
 from tests.harness import Clinic
 
@@ -23,34 +23,44 @@ from tests.harness import Clinic
 READY = 10.0
 
 
-def run(
-    ground: Ground, *, seed: int, cycles: int, each: int = 20, plant: str | None = None, within: float = READY
+def run(ground: Ground, *, seed: int, cycles: int, each: int = 20) -> Counts:
+    """Kill a PostgreSQL of its own `cycles` times, `each` forms apart."""
+    with own_postgres() as server:
+        return killed(ground, server, seed=seed, cycles=cycles, each=each)
+
+
+def killed(
+    ground: Ground,
+    server: OwnPostgres,
+    *,
+    seed: int,
+    cycles: int,
+    each: int,
+    within: float = READY,
+    plant: str | None = None,
 ) -> Counts:
-    """Kill PostgreSQL `cycles` times, `each` forms apart; a service that is ready in time is never restarted."""
+    """Kill a PostgreSQL under a service, which is never restarted where it is ready in time."""
     whole: list[float] = []
     ready: list[float] = []
     late: list[str] = []
-    with own_postgres() as server:
-        own = replace(ground, postgres_url=server.url)
-        with own.apart(plant=plant) as (running, clinic):
+    own = replace(ground, postgres_url=server.url)
+    with own.apart(plant=plant) as (running, clinic):
 
-            def strike() -> None:
-                begun = time.monotonic()
-                server.kill()
-                server.restart()
-                accepted = time.monotonic()
-                if not _ready(running, until=accepted + within):
-                    late.append(f"not ready {within:g} s after PostgreSQL was, kill {len(whole) + 1}")
-                    running.kill()  # with what it takes to count what came of the forms
-                    running.start()
-                ready.append(time.monotonic() - accepted)
-                whole.append(time.monotonic() - begun)
+        def strike() -> None:
+            begun = time.monotonic()
+            server.kill()
+            server.restart()
+            accepted = time.monotonic()
+            if not _ready(running, until=accepted + within):
+                late.append(f"not ready {within:g} s after PostgreSQL was, kill {len(whole) + 1}")
+                running.kill()  # with what it takes to count what came of the forms
+                running.start()
+            ready.append(time.monotonic() - accepted)
+            whole.append(time.monotonic() - begun)
 
-            tally = run_kills(
-                running, clinic.api_key, seed=seed, cycles=cycles, senders=SENDERS, each=each, strike=strike
-            )
-            _wake(clinic)
-            counts = accounted(clinic, tally)
+        tally = run_kills(running, clinic.api_key, seed=seed, cycles=cycles, senders=SENDERS, each=each, strike=strike)
+        _wake(clinic)
+        counts = accounted(clinic, tally)
     counts.found(late)
     counts.samples["ready_after_seconds"] = ready
     counts.samples["ready_after_kill_seconds"] = whole

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.faults import killed_postgres
 from tests.faults.ground import Ground
 from tests.faults.kill_harness import run_kills
 from tests.faults.killed_service import SENDERS, accounted
+from tests.faults.own_postgres import OwnPostgres, own_postgres
 
 
 @pytest.mark.parametrize(
@@ -37,19 +40,26 @@ def test_kills_find_planted_faults(ground: Ground, plant: str, says: str) -> Non
     assert any(one.startswith(says) for one in counts.says), counts.says
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[OwnPostgres]:
+    """A PostgreSQL that may be killed, for both of them."""
+    with own_postgres() as server:
+        yield server
+
+
+@pytest.mark.parametrize("ground", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(
     ("plant", "says"),
     [
-        ("acknowledged_long_before_commit", "lost"),
+        ("acknowledged_a_second_before_commit", "lost"),
         ("never_connected_again", "not ready 1 s after PostgreSQL was, kill 1"),
     ],
 )
-def test_kills_of_postgresql_find_planted_faults(ground: Ground, plant: str, says: str) -> None:
+def test_kills_of_postgresql_find_planted_faults(ground: Ground, server: OwnPostgres, plant: str, says: str) -> None:
     """An answer before the commit, and a service that does not come back by itself: found by one kill.
 
     The kill follows an answer at once, so that no luck is in it.
     """
-    if ground.database == "sqlite":
-        return  # has no server
-    counts = killed_postgres.run(ground, seed=1, cycles=1, each=6, within=1, plant=f"tests.faults.planted:{plant}")
+    plant = f"tests.faults.planted:{plant}"
+    counts = killed_postgres.killed(ground, server, seed=1, cycles=1, each=1, within=1, plant=plant)
     assert any(one.startswith(says) for one in counts.says), counts.says
