@@ -18,8 +18,10 @@ Turn = Literal["yours", "anothers", "everybodys"]
 StepKind = Literal["opened", "acknowledged", "escalated", "closed"]
 #: The turn when every recipient had theirs: from then on it is everybody's.
 EVERYBODY: Final = 0
-#: What is sealed is a multiple of so many bytes: whether somebody wrote a lot is not to be seen from outside.
-_PADDED: Final = 4096
+#: What is sealed has so many bytes: whether somebody wrote a lot is not to be seen from outside. The longest answers
+#: and reference, with the longest sentences of a receipt, in letters of four bytes each, leave room for 60 therapists
+#: from whom a check is kept; beyond, it is a multiple. Checks of before have multiples of 4096, and open as they are.
+PADDED: Final = 32_768
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,7 @@ def recipient_place(recipient_id: UUID) -> Place:
 def content_text(content: Content) -> str:
     """Write the sealed part, filled up with blanks."""
     text = to_json(content)
-    return text + " " * (-len(text.encode()) % _PADDED)
+    return text + " " * (-len(text.encode()) % PADDED)
 
 
 def content_of(text: str) -> Content:

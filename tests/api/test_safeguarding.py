@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import insert, select
 
+from app.safeguarding import check as check_module
 from app.storage.safeguarding_tables import safety_checks, safety_steps
 from app.storage.tables import events
 from tests.api.operations import ABSENT, SAFETY_SCOPE_OF, Ids, call
@@ -398,14 +399,36 @@ def test_the_desk_of_another_application_reads_the_same(clinic: Clinic) -> None:
     assert len(listed(desk(clinic), "officer-1")) == 1
 
 
-def test_what_is_sealed_is_as_long_for_a_word_as_for_none(clinic: Clinic) -> None:
-    """Whether somebody wrote something is not to be seen from the size of the row."""
-    offering(clinic)
-    for answers in ({"happened": "no"}, {"happened": "yes", "words": "a" * 2000}):
-        post_check(clinic, safety_check(answers=answers))
+def lengths(clinic: Clinic) -> list[int]:
+    """Tell how long what is sealed is, in the order in which it came."""
     query = select(safety_checks.c.sealed).where(safety_checks.c.organisation_id == clinic.organisation)
-    sealed = clinic.service.read(lambda c: c.execute(query).scalars().all())
-    assert len({len(one) for one in sealed}) == 1
+    return [len(one) for one in clinic.service.read(lambda c: c.execute(query.order_by("check_id")).scalars().all())]
+
+
+def test_what_is_sealed_is_as_long_for_a_word_as_for_none(clinic: Clinic) -> None:
+    """Whether somebody wrote something is not to be seen from the size of the row, however much the limits allow."""
+    reader, face = offering(clinic), "\U0001f600"
+    longest = dict.fromkeys(("who_reads", "not_watched", "in_a_crisis"), face * 1000)
+    written = {"happened": "not_sure", "may_contact": "yes", "contact": face * 500, "words": face * 4000}
+    for answers in ({"happened": "no"}, {"happened": "yes", "words": "a" * 3990}, written):
+        assert post_check(clinic, safety_check(answers=answers)).status_code == 201
+    settle(clinic, texts={"default": "en", "texts": {"en": longest}})
+    ref = {"system": face * 200, "value": face * 200}
+    assert post_check(clinic, safety_check(client_ref=ref, answers=written)).status_code == 201
+    assert lengths(clinic) == [32_768 + 45] * 4  # and version, key's id, nonce and tag
+    assert opened(reader, "officer-1", listed(reader, "officer-1")[0]["id"]).json()["answers"]["words"] == face * 4000
+
+
+def test_a_check_of_before_opens_as_it_is(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sealed shorter stays so, and is read like any other."""
+    reader = offering(clinic)
+    with monkeypatch.context() as before:
+        before.setattr(check_module, "PADDED", 4096)
+        post_check(clinic)
+    post_check(clinic)
+    assert lengths(clinic) == [4096 + 45, 32_768 + 45]
+    found = [opened(reader, "officer-1", one["id"]).json()["answers"] for one in listed(reader, "officer-1")]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("person", [b"m\xc3\xbcller", b"x" * 101, b" ", b"a\tb", b"\xd7\xf8"])
