@@ -124,7 +124,7 @@ async def load_bundle(runtime: Runtime, path: Path, *, organisations: Collection
     Organisations that are not in the data were made after them, and are left out.
     """
     loaded = {organisation: dict.fromkeys(_BY_NAME, 0) for organisation in organisations}
-    for (organisation, name), group in groupby(_lines(path), key=lambda line: line[:2]):
+    for (organisation, name), group in groupby(lines(path), key=lambda line: line[:2]):
         if organisation in loaded:
             rows = [
                 {column: _value(_BY_NAME[name], column, value) for column, value in row.items()} for *_, row in group
@@ -146,7 +146,8 @@ def _write(table: Table, rows: list[dict[str, Any]], connection: Connection) -> 
     )
 
 
-def _lines(path: Path) -> Iterator[tuple[UUID, str, dict[str, Any]]]:
+def lines(path: Path) -> Iterator[tuple[UUID, str, dict[str, Any]]]:
+    """Read the rows of a bundle that was checked, each with its organisation and its table."""
     with path.open("rb") as file:
         for line in file:
             found = msgspec.json.decode(line)

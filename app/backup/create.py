@@ -14,6 +14,7 @@ from app.backup import bundle, manifest
 from app.backup.copy import PAGES, OnProgress, copy, copy_without, look
 from app.backup.files import DRAFT, flush, locked, put
 from app.backup.manifest import DATA, LEFT_OUT, Manifest
+from app.backup.newest import drafted
 from app.storage.runtime import Runtime
 
 _WHOLE: Final = "whole.db"
@@ -36,10 +37,11 @@ async def create(
     to: Path,
     keys: Path,
     organisations: Sequence[UUID],
+    replace_keys: bool = False,
     on_progress: OnProgress = lambda _done, _all: None,
     pages: int = PAGES,
 ) -> Created:
-    """Write a backup into a folder below `to`, and the newest keys over the ones before.
+    """Write a backup into a folder below `to`, and the newest keys over the ones before, if they know all of theirs.
 
     What is not finished has the name of a draft. The keys get their name first: keys that are newer than all data are
     the rule, data that are newer than the keys could not be read.
@@ -60,11 +62,10 @@ async def create(
             heads=found.heads,
         )
         manifest.write_manifest(draft, written, keys=runtime.keys)
-        keys.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        keys_draft = keys.with_name(f".{keys.name}.draft")
-        ending = await bundle.write_bundle(runtime, keys_draft, organisations=organisations, migration=found.migration)
-        flush(draft)
-        put(keys_draft, keys)
+        newest = drafted(runtime, keys, organisations=organisations, migration=found.migration, replace=replace_keys)
+        async with newest as (keys_draft, ending):
+            flush(draft)
+            put(keys_draft, keys)
         folder = _name(to, written)
         put(draft, folder)
     return Created(folder=folder, keys=keys, manifest=written, bundle=ending)

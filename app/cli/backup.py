@@ -30,6 +30,10 @@ app = typer.Typer(help="Backups: the data in one place, the keys that open them 
 
 Backup = Annotated[Path, typer.Argument(metavar="BACKUP", help="The folder of one backup of the data.")]
 KEYS = "The newest keys; nothing of clients is opened without them."
+ReplaceKeys = Annotated[
+    bool,
+    typer.Option("--replace-keys", help="Lose the keys that are there, although they know what the database lacks."),
+]
 
 
 @app.command("create")
@@ -39,6 +43,7 @@ def create(
         Path | None,
         typer.Option(metavar="FILE", help="Where the newest keys are, of which no older copy may stay."),
     ] = None,
+    replace_keys: ReplaceKeys = False,
     as_json: AsJson = False,
 ) -> None:
     """Back up an SQLite database while the service writes, and the newest keys. PostgreSQL has its own tools."""
@@ -58,6 +63,7 @@ def create(
                 to=to,
                 keys=keys or to / NAME,
                 organisations=organisations,
+                replace_keys=replace_keys,
                 on_progress=on_progress,
             )
 
@@ -82,18 +88,20 @@ def create(
 @app.command("keys")
 def write_keys(
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where the newest keys are.")],
+    replace_keys: ReplaceKeys = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the newest keys over those of before: beside pg_dump, or after each erasure."""
-    from app.backup.bundle import Ending, write_bundle
+    """Write the newest keys over those of before: after each erasure, and on PostgreSQL after pg_dump."""
+    from app.backup.bundle import Ending
     from app.backup.files import put
+    from app.backup.newest import drafted
     from app.storage.migrate import head
 
     async def work(runtime: Runtime) -> Ending:
-        to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = to.with_name(f".{to.name}.draft")
-        ending = await write_bundle(runtime, draft, organisations=await _organisations(runtime), migration=str(head()))
-        put(draft, to)
+        organisations = await _organisations(runtime)
+        newest = drafted(runtime, to, organisations=organisations, migration=str(head()), replace=replace_keys)
+        async with newest as (draft, ending):
+            put(draft, to)
         return ending
 
     ending = _told(lambda: run(work, as_owner=True))

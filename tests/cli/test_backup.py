@@ -46,6 +46,22 @@ def test_the_keys_may_be_kept_elsewhere_and_written_alone(shell: Shell) -> None:
     assert shell.data("backup", "finish", "--keys", str(keys))["ok"] is True
 
 
+def test_keys_are_not_replaced_by_those_of_an_empty_database(shell: Shell, backup: Path) -> None:
+    """The database is lost and made anew: what opens every backup of before stays, until somebody gives it up."""
+    keys, target = backup.parent / "keys-latest", shell.folder / "alliance.db"
+    before, folder = keys.read_bytes(), sorted(backup.parent.iterdir())
+    target.rename(shell.folder / "lost.db")
+    assert shell.run("migrate").code == 0
+    for words in (("create", "--to", str(backup.parent)), ("keys", "--to", str(keys))):
+        said = plain(shell.refused("backup", *words))
+        assert "knows what this database lacks: 1 organisation, 1 key of an organisation. Nothing was written" in said
+        assert (keys.read_bytes(), sorted(backup.parent.iterdir())) == (before, folder)
+        assert shell.run("backup", "verify", str(backup), "--keys", str(keys)).code == 0
+    assert shell.data("backup", "keys", "--to", str(keys), "--replace-keys")["rows"]["organisation_keys"] == 0
+    keys.write_bytes(before)
+    assert shell.data("backup", "create", "--to", str(backup.parent), "--replace-keys")["rows"]["organisations"] == 0
+
+
 def test_nothing_that_holds_rows_is_replaced_unasked(shell: Shell, backup: Path) -> None:
     """Without --force the database stays; with it, and nobody using it, it is what was backed up."""
     target = shell.folder / "alliance.db"
