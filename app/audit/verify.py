@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -16,8 +16,11 @@ from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
 
 #: An entry is not there; it is not as it was written; it lost its link; the log was cut behind it; the log goes on
-#: behind its end; where it ends was changed; or another log than the one whose head was kept elsewhere.
-Fault = Literal["missing", "altered", "unlinked", "cut_off", "beyond_the_end", "end_changed", "not_the_kept_head"]
+#: behind its end; where it ends was changed; another log than the one whose head was kept elsewhere; or of an
+#: organisation whose head was kept nothing is there at all.
+Fault = Literal[
+    "missing", "altered", "unlinked", "cut_off", "beyond_the_end", "end_changed", "not_the_kept_head", "no_organisation"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,12 @@ class Verdict:
     not_sealed: int
     fault: Fault | None
     broken_at: int | None
+
+
+#: Of an organisation that is not there though a head of its log was kept: no command takes one away.
+GONE: Final = Verdict(
+    entries=0, last=0, begins_at=None, without_link=0, not_sealed=0, fault="no_organisation", broken_at=1
+)
 
 
 class _Broken(Exception):

@@ -32,6 +32,7 @@ _SAYS = {
     "beyond_the_end": "entry {at} was added behind the end of the log",
     "end_changed": "the end of the log, at entry {at}, is not as it was left",
     "not_the_kept_head": "entry {at} is another one than the head that was kept says",
+    "no_organisation": "the organisation is gone, and its whole log with it, from entry {at} on",
 }
 
 
@@ -44,13 +45,15 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Prove that every entry is there, in its order, and as it was written. Ends with 1 if one is not."""
+    from app.audit.verify import GONE
     from app.audit.verify import verify as use_case
 
     kept = _kept(head) if head is not None else {}
 
     async def work(runtime: Runtime) -> dict[UUID, Verdict]:
-        found = {}
-        for organisation in [org] if org is not None else await _all(runtime):
+        asked = [org] if org is not None else await _all(runtime)
+        found = {one: GONE for one in kept if org is None and one not in asked}
+        for organisation in asked:
             with progress(f"Organisation {organisation}", shown=not as_json) as advance:
                 found[organisation] = await use_case(
                     runtime, organisation=organisation, kept=kept.get(organisation), on_portion=advance
@@ -164,14 +167,16 @@ async def _all(runtime: Runtime) -> list[UUID]:
     return [row.organisation_id for row in await list_organisations(runtime)]
 
 
-def _kept(path: Path) -> dict[UUID, KeptHead]:
+def _kept(path: Path) -> dict[UUID, KeptHead | None]:
+    """Read heads that were kept; of a log without links there is none, but its organisation was there."""
     from app.audit.verify import KeptHead
 
     try:
         return {
-            UUID(row["organisation_id"]): KeptHead(sequence=int(row["sequence"]), chain=bytes.fromhex(row["chain"]))
+            UUID(row["organisation_id"]): None
+            if row["chain"] is None
+            else KeptHead(sequence=int(row["sequence"]), chain=bytes.fromhex(row["chain"]))
             for row in [*json.loads(path.read_text("utf-8"))]
-            if row["chain"] is not None
         }
     except (ValueError, KeyError, TypeError, AttributeError):
         raise fail(f"{path} is not what `alliance audit head --json` prints") from None

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from app.audit.log import Access, log
 from app.storage.runtime import Runtime
-from app.storage.tables import acknowledgements, clients, events
+from app.storage.tables import acknowledgements, clients, events, metadata
 from tests.cli.conftest import Shell, plain
 from tests.faults.tampering import unguarded
 
@@ -81,6 +81,35 @@ def test_a_head_is_kept_and_held_against(shell: Shell, org: str) -> None:
     assert shell.run("audit", "verify", "--head", str(path)).code == 1
     path.write_text('{"sequence": 2}')
     assert "is not what" in shell.refused("audit", "verify", "--head", str(path))
+
+
+def test_a_kept_head_misses_an_organisation_of_which_nothing_is_left(shell: Shell, org: str) -> None:
+    """Whoever deletes every row of it leaves nothing that could be found broken; the others are proven all the same."""
+    other = shell.organisation()
+    heads = {one["organisation_id"]: one for one in shell.data("audit", "head")}
+    path = shell.folder / "head.json"
+    path.write_text(json.dumps([heads[org], heads[other] | {"chain": None}]))
+    assert [one["intact"] for one in shell.data("audit", "verify", "--head", str(path))] == [True, True]
+
+    def delete(connection: Connection) -> None:
+        with unguarded(connection):
+            for table in reversed(metadata.sorted_tables):
+                column = table.c.get("organisation_id")
+                if column is not None:
+                    connection.execute(table.delete().where(column.in_([UUID(org), UUID(other)])))
+
+    left = shell.organisation()
+    shell.ask(lambda runtime: runtime.database.write(delete, organisation=None))
+    done = shell.run("audit", "verify", "--head", str(path), "--json")
+    told = {one["organisation_id"]: (one["intact"], one["fault"], one["broken_at"]) for one in json.loads(done.out)}
+    assert (done.code, told) == (
+        1,
+        {org: (False, "no_organisation", 1), other: (False, "no_organisation", 1), left: (True, None, None)},
+    )
+    assert "the organisation is gone" in plain(shell.run("audit", "verify", "--head", str(path)).out)
+    assert shell.data("audit", "verify", "--head", str(path), "--org", left)[0]["intact"] is True
+    assert "there is no organisation" in shell.refused("audit", "verify", "--head", str(path), "--org", org)
+    assert shell.run("audit", "verify").code == 0
 
 
 def test_a_log_is_taken_out_line_by_line(shell: Shell, org: str) -> None:
