@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+from app.audit.seal_all import seal_all
 from app.audit.verify import KeptHead, verify
 from app.backup.bundle import check_bundle, load_bundle
 from app.keys.check import check
@@ -42,6 +43,8 @@ async def finish(
                 done.loaded[table] = done.loaded.get(table, 0) + rows
             again = await replay_erasures(runtime, organisation=organisation)
             done.erased_again += again["clients"]
+            if again["clients"]:
+                await seal_all(runtime, organisation=organisation)
             checked = await check(runtime, organisation=organisation)
             done.opened += checked.opened
             done.wrong += [f"does not open: {one}" for one in checked.broken]

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -106,7 +107,7 @@ def run(work: Callable[[Runtime], Awaitable[T]], *, as_owner: bool = False, of: 
                 raise fail("the database has no schema yet or an old one: run `alliance migrate`")
             if of is not None and not await has_organisation(runtime, organisation=of):
                 raise fail(f"there is no organisation {of}")
-            return await work(runtime)
+            return await _sealed(runtime, work)
         finally:
             await runtime.database.close()
 
@@ -114,6 +115,20 @@ def run(work: Callable[[Runtime], Awaitable[T]], *, as_owner: bool = False, of: 
         return asyncio.run(whole())
     except AllianceError as error:
         raise fail(sentence(error)) from None
+
+
+async def _sealed(runtime: Runtime, work: Callable[[Runtime], Awaitable[T]]) -> T:
+    """Run work and seal what it wrote in the log, also when it failed: until then it can be deleted unseen."""
+    from app.audit.seal_written import NotingDatabase, seal_written
+
+    noting = NotingDatabase(runtime.database)
+    try:
+        return await work(replace(runtime, database=noting))
+    finally:
+        try:
+            await seal_written(runtime, noting)
+        except AllianceError as error:  # what was done is done, and is told
+            say(f"It is in the log, but not sealed yet ({sentence(error)}): run `alliance audit seal`.")
 
 
 def owners_url(settings: Settings) -> str:

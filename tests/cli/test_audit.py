@@ -7,9 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import typer
 from sqlalchemy import Connection, select, update
 
+from app.access.teams import create_team
+from app.audit import seal_all
 from app.audit.log import Access, log
+from app.cli.output import run
+from app.errors import Misconfigured, StorageBusy
 from app.storage.runtime import Runtime
 from app.storage.tables import acknowledgements, clients, events, metadata
 from tests.cli.conftest import Shell, plain
@@ -40,15 +45,16 @@ def change(shell: Shell, **values: Any) -> None:
 
 def test_a_log_is_sealed_and_proven(shell: Shell, org: str) -> None:
     """Of one organisation and of all; what is not sealed yet is said."""
+    shell.ask(lambda runtime: create_team(runtime, organisation=UUID(org), name="South"))
     (before,) = shell.data("audit", "verify", "--org", org)
-    assert (before["intact"], before["entries"], before["not_sealed"]) == (True, 0, 2)
-    assert shell.data("audit", "seal") == [{"organisation_id": org, "sealed": 2}]
+    assert (before["intact"], before["entries"], before["not_sealed"]) == (True, 2, 1)
+    assert shell.data("audit", "seal") == [{"organisation_id": org, "sealed": 1}]
     assert shell.data("audit", "verify") == [
         {
             "organisation_id": org,
             "intact": True,
-            "entries": 2,
-            "last": 2,
+            "entries": 3,
+            "last": 3,
             "begins_at": 1,
             "without_link": 0,
             "not_sealed": 0,
@@ -57,6 +63,48 @@ def test_a_log_is_sealed_and_proven(shell: Shell, org: str) -> None:
         }
     ]
     assert "intact" in plain(shell.run("audit", "verify").out)
+
+
+def test_what_a_command_wrote_is_sealed_when_it_ends(shell: Shell, org: str) -> None:
+    """No application calls yet, so no service would: a deed of an operator can't be deleted unseen."""
+    shell.data("orgs", "set", org, "--retention-months", "24")
+    shell.data("apps", "create", "ehr", "--org", org, "--scope", "scores:read")
+    (told,) = shell.data("audit", "verify")
+    assert (told["intact"], told["entries"], told["not_sealed"]) == (True, 5, 0)
+
+    def delete(connection: Connection) -> None:
+        with unguarded(connection):
+            connection.execute(events.delete().where(events.c.kind == "organisation.settings_changed"))
+
+    shell.ask(lambda runtime: runtime.database.write(delete, organisation=None))
+    assert "entry 3 is missing" in plain(shell.run("audit", "verify").out)
+
+
+def test_what_a_command_that_fails_wrote_is_sealed_too(shell: Shell, org: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody looked, though they were told nothing in the end."""
+
+    async def work(runtime: Runtime) -> None:
+        await create_team(runtime, organisation=UUID(org), name="South")
+        raise Misconfigured("no more than this")
+
+    for name, value in shell.environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(typer.Exit):
+        run(work)
+    (told,) = shell.data("audit", "verify")
+    assert (told["entries"], told["not_sealed"]) == (3, 0)
+
+
+def test_what_can_not_be_sealed_is_said_and_told_all_the_same(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application's key is shown once: whoever made it has to get it."""
+
+    def busy(*_args: object, **_kwargs: object) -> None:
+        raise StorageBusy
+
+    monkeypatch.setattr(seal_all, "seal", busy)
+    done = shell.run("orgs", "create", "Clinic", "--plain")
+    assert (done.code, len(done.out.strip())) == (0, 36)
+    assert "not sealed yet (storage busy): run `alliance audit seal`" in plain(done.err)
 
 
 def test_a_changed_entry_ends_with_1_and_is_named(shell: Shell, org: str) -> None:

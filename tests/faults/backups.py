@@ -250,6 +250,9 @@ class Yard:
                 found.append(f"brought back: {client}")
             if len(after["clients"]) != len(before["clients"]) - 1 or len(after["erasures"]) != cycle + 1:
                 found.append("other clients were erased")
+            with closing(sqlite3.connect(target)) as connection:
+                if connection.execute("SELECT 1 FROM events WHERE sequence IS NULL").fetchone():
+                    found.append("that they were erased again is not sealed")
             with Service.start(
                 f"sqlite:///{target}", self.service.portal, secrets=self.runtime.secrets_dir or target
             ) as restored:

@@ -13,9 +13,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
+from app.access.teams import create_team
 from app.audit.export import export
 from app.audit.head import Head, head
 from app.audit.seal_all import Sealer, begin_log, seal_all
+from app.audit.seal_written import NotingDatabase, seal_written
 from app.audit.verify import KeptHead, Verdict, verify
 from app.errors import StorageBusy
 from app.signals.seal_acting import seal_acting
@@ -57,6 +59,21 @@ def tamper(clinic: Clinic, work: Callable[[Connection], Any]) -> None:
             work(connection)
 
     clinic.service.write(without_guards)
+
+
+def test_what_was_written_through_a_noting_database_is_sealed(clinic: Clinic) -> None:
+    """Of each organisation that was written for, and of no other."""
+    runtime, other = clinic.service.runtime, clinic.service.clinic()
+
+    async def work() -> None:
+        noting = NotingDatabase(runtime.database)
+        await create_team(replace(runtime, database=noting), organisation=clinic.organisation, name="North")
+        assert list(noting.written) == [clinic.organisation]
+        await seal_written(runtime, noting)
+
+    clinic.service.portal.call(work)
+    assert run(clinic, verify).not_sealed == 0
+    assert run(other, verify).not_sealed > 0
 
 
 def test_a_log_is_proven_from_its_first_entry(clinic: Clinic) -> None:
