@@ -21,6 +21,7 @@ app = typer.Typer(
 Org = Annotated[UUID, typer.Option("--org", help="The organisation's id.")]
 Ref = Annotated[str, typer.Option("--client-ref", help="The client, as your forms call them.")]
 TherapistRef = Annotated[str, typer.Option(help="The therapist, as your forms call them.")]
+Who = Annotated[str, typer.Option("--acting", help="Who does so: your own id, never a name. It is sealed in the log.")]
 Acting = Annotated[
     str | None,
     typer.Option(help="Who exports: your own id, never a name. It is sealed in the export's entry of the log."),
@@ -30,12 +31,14 @@ Reason = Annotated[str, typer.Option(help="Why, for those who look at it later; 
 
 
 @app.command("hold")
-def hold(org: Org, client_ref: Ref, reason: Reason, system: System = None, as_json: AsJson = False) -> None:
+def hold(  # noqa: PLR0917 - typer passes by name
+    org: Org, client_ref: Ref, reason: Reason, acting: Who, system: System = None, as_json: AsJson = False
+) -> None:
     """Keep everything about a client from being erased until it is released."""
     from app.people.holds import hold as place
 
-    client = _client(client_ref, system)
-    made = run(lambda runtime: place(runtime, organisation=org, client=client, reason=reason))
+    client, who = _client(client_ref, system), _named(acting)
+    made = run(lambda runtime: place(runtime, organisation=org, client=client, reason=reason, acting=who))
     if as_json:
         print_json({"hold_id": str(made)})
         return
@@ -43,12 +46,14 @@ def hold(org: Org, client_ref: Ref, reason: Reason, system: System = None, as_js
 
 
 @app.command("release")
-def release(org: Org, client_ref: Ref, reason: Reason, system: System = None, as_json: AsJson = False) -> None:
+def release(  # noqa: PLR0917 - typer passes by name
+    org: Org, client_ref: Ref, reason: Reason, acting: Who, system: System = None, as_json: AsJson = False
+) -> None:
     """Release every hold on a client."""
     from app.people.holds import release as lift
 
-    client = _client(client_ref, system)
-    lifted = run(lambda runtime: lift(runtime, organisation=org, client=client, reason=reason))
+    client, who = _client(client_ref, system), _named(acting)
+    lifted = run(lambda runtime: lift(runtime, organisation=org, client=client, reason=reason, acting=who))
     if as_json:
         print_json({"released": lifted})
         return
@@ -56,17 +61,18 @@ def release(org: Org, client_ref: Ref, reason: Reason, system: System = None, as
 
 
 @app.command("holds")
-def holds(org: Org, as_json: AsJson = False) -> None:
-    """List the legal holds of an organisation with their reasons, those too that were released."""
+def holds(org: Org, acting: Who, as_json: AsJson = False) -> None:
+    """List the legal holds with their reasons, those too that were released. The log says that it was listed."""
     from app.people.holds import all_holds
 
-    found = run(lambda runtime: all_holds(runtime, organisation=org), of=org)
+    who = _named(acting)
+    found = run(lambda runtime: all_holds(runtime, organisation=org, acting=who), of=org)
     names = ("hold_id", "client_id", "placed_at", "lifted_at", "reason")
     rows = [tuple(getattr(one, name) for name in names) for one in found]
     if as_json:
         print_json([dict(zip(names, row, strict=True)) for row in rows])
         return
-    print_table("Legal holds", names, rows)
+    print_table("Legal holds", names, [["-" if cell is None else cell for cell in row] for row in rows])
 
 
 @app.command("export")
@@ -108,3 +114,9 @@ def _client(client_ref: str, system: str | None) -> ClientRef:
     from app.people.holds import ClientRef
 
     return ClientRef(system=system, value=client_ref)
+
+
+def _named(acting: str) -> str:
+    if not acting.strip():
+        raise fail("who does this says who they are: --acting is empty")
+    return acting

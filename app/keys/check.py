@@ -49,10 +49,7 @@ def _portion(
     for row in rows:
         place = where.place(row)
         try:
-            if where.purpose is None:
-                vault.open_for(row.client_id, row.sealed_value, place)
-            else:
-                vault.open(row.sealed_value, place)
+            where.opened(row, vault)
             found.opened += 1
         except SealBroken:
             found.broken.append(f"{place.table}.{place.column} {place.row}")

@@ -158,7 +158,7 @@ def _sealed_anew(where: SealedColumn, vault: OrganisationVault, row: AnyRow) -> 
     if where.purpose is None:
         if vault.is_newest_of(row.client_id, row.sealed_value):
             return None
-        return vault.seal_for(row.client_id, vault.open_for(row.client_id, row.sealed_value, place), place)
+        return vault.seal_for(row.client_id, where.opened(row, vault), place)
     if vault.is_newest(where.purpose, row.sealed_value):
         return None
-    return vault.seal(vault.open(row.sealed_value, place), place, purpose=where.purpose)
+    return vault.seal(where.opened(row, vault), place, purpose=where.purpose)

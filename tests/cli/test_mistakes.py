@@ -25,7 +25,7 @@ NOBODY = str(UUID(int=0x019E00000000700080000000000000AB))
         ("audit", "break-glass", "--acting", "auditor-1"),
         ("keys", "check"),
         ("keys", "rotate"),
-        ("people", "holds"),
+        ("people", "holds", "--acting", "officer-9"),
         ("people", "replay-erasures"),
         ("retention", "run"),
         ("safeguarding", "retention", "run", NOBODY),

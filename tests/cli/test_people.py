@@ -79,7 +79,7 @@ def test_nobody_is_erased_without_a_time(shell: Shell, org: str) -> None:
 def test_who_is_over_time_is_erased_unless_held(shell: Shell, org: str) -> None:
     """The one whose last form is old: not while a hold stands, not by a dry run; then gone, and counted once."""
     shell.data("orgs", "set", org, "--retention-months", "24")
-    about = ("--org", org, "--client-ref", "old", "--reason")
+    about = ("--org", org, "--client-ref", "old", "--acting", "officer-9", "--reason")
     shell.data("people", "hold", *about, "a claim")
     (kept,) = shell.data("retention", "run", "--org", org)
     assert (kept["erased"], len(kept["held"])) == ([], 1)
@@ -97,20 +97,26 @@ def test_who_is_over_time_is_erased_unless_held(shell: Shell, org: str) -> None:
 
 def test_holds_are_listed_with_reasons_that_lie_sealed(shell: Shell, org: str) -> None:
     """Each with when and why; the row holds no word of it; who is unknown, a reason that is none, are refused."""
-    about = ("--org", org, "--client-ref", "old", "--reason")
+    about = ("--org", org, "--client-ref", "old", "--acting", "officer-9", "--reason")
     made = shell.data("people", "hold", *about, "CANARY claim")["hold_id"]
-    (listed,) = shell.data("people", "holds", "--org", org)
+    listing = ("people", "holds", "--acting", "officer-9", "--org")
+    (listed,) = shell.data(*listing, org)
     assert (listed["hold_id"], listed["reason"], listed["lifted_at"]) == (made, "CANARY claim", None)
-    assert "CANARY claim" in plain(shell.run("people", "holds", "--org", org).out)
+    assert "CANARY claim" in plain(shell.run(*listing, org).out)
     query = select(legal_holds.c.sealed_reason).where(legal_holds.c.organisation_id == UUID(org))
     sealed = shell.ask(lambda r: r.database.read(lambda c: c.execute(query).scalar_one(), organisation=UUID(org)))
     assert b"CANARY" not in sealed
-    assert "no such thing" in shell.refused("people", "hold", "--org", org, "--client-ref", "nobody", "--reason", "x")
+    nobody = ("--org", org, "--client-ref", "nobody", "--acting", "officer-9", "--reason", "x")
+    assert "no such thing" in shell.refused("people", "hold", *nobody)
+    for words in (("hold", *nobody), ("release", *nobody), ("holds", "--org", org)):
+        without = [one for one in words if one not in {"--acting", "officer-9"}]
+        assert shell.run("people", *without).code == 2
+        assert "--acting is empty" in shell.refused("people", *without, "--acting", " ")
     assert "up to 500 characters" in plain(shell.refused("people", "hold", *about, " "))
     assert "may be erased" in plain(shell.run("people", "release", *about, "over").err)
     assert "no such thing" in shell.refused("people", "release", *about, "again")
     other = shell.organisation()
-    assert shell.data("people", "holds", "--org", other) == []
+    assert shell.data(*listing, other) == []
 
 
 def test_months_are_those_of_the_calendar() -> None:

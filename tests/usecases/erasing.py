@@ -64,7 +64,8 @@ def allow_comments(clinic: Clinic) -> None:
 def held(clinic: Clinic, ref: str = "mrn-1042", *, reason: str = "a claim") -> UUID:
     """Place a legal hold on a client."""
     client = ClientRef(system=None, value=ref)
-    work = partial(hold, clinic.service.runtime, organisation=clinic.organisation, client=client, reason=reason)
+    placing = partial(hold, client=client, reason=reason, acting="officer-9")
+    work = partial(placing, clinic.service.runtime, organisation=clinic.organisation)
     hold_id: UUID = clinic.service.portal.call(work)
     return hold_id
 

@@ -122,8 +122,8 @@ def test_why_somebody_was_held_goes_with_them(clinic: Clinic) -> None:
     """The reason is free text about the client: the log keeps that there was a hold, and nobody opens why any more."""
     made, organisation = clinic.recorded(form()), clinic.organisation
     held(clinic, reason="claim of CANARY")
-    lift = partial(release, organisation=organisation, client=ClientRef(system=None, value="mrn-1042"), reason="CANARY")
-    clinic.service.portal.call(partial(lift, clinic.service.runtime))
+    lift = partial(release, client=ClientRef(system=None, value="mrn-1042"), reason="CANARY", acting="officer-9")
+    clinic.service.portal.call(partial(lift, clinic.service.runtime, organisation=organisation))
 
     async def reasons() -> list[Any]:
         entries = export(clinic.service.runtime, organisation=organisation, open_acting=True, acting="auditor-1")
