@@ -14,7 +14,7 @@ from app.audit import log
 from app.errors import KeyInProgress, StorageUnavailable
 from app.storage.tables import events
 from tests.api.operations import ABSENT, CHANGING, MAKING, SCOPE_OF, Ids, call
-from tests.api.safety import offering, post_check, safety_check
+from tests.api.safety import listed, offering, post_check, safety_check, taken
 from tests.harness import ANSWERS, Clinic, Service, form, problem
 from tests.usecases.erasing import held
 
@@ -158,6 +158,32 @@ def test_a_refusal_that_tells_something_is_written_down(clinic: Clinic) -> None:
         ("access.denied", "legal_hold", None),
     ]
     assert accesses(clinic)[3]["client_id"] == made["client_id"]
+
+
+def test_that_a_check_is_closed_is_told_and_written_down(clinic: Clinic) -> None:
+    """Who closes it again in other words, or in another's place, learns that it was closed: with their name."""
+    reader = offering(clinic, "officer-1", "officer-2")
+    post_check(clinic)
+    check_id = listed(reader, "officer-1")[0]["id"]
+    assert taken(reader, "officer-1", check_id, "closing", reason="Talked to her.").status_code == 201
+    before = len(accesses(clinic))
+    for person, reason in (("officer-1", "Another."), ("officer-2", "Talked to her.")):
+        assert taken(reader, person, check_id, "closing", reason=reason).status_code == 409
+    found = accesses(clinic)[before:]
+    assert [one.pop("acting") is not None for one in found] == [True, True]
+    assert (
+        found
+        == [
+            {
+                "kind": "access.denied",
+                "by": reader.application,
+                "operation": "post_safety_closing",
+                "outcome": "safety_check_closed",
+                "check_id": check_id,
+            }
+        ]
+        * 2
+    )
 
 
 def test_every_refusal_of_a_batch_is_written_down(clinic: Clinic) -> None:
