@@ -33,7 +33,8 @@ def known(clinic: Clinic, *refs: str) -> list[UUID]:
 
 def retained(clinic: Clinic, monkeypatch: pytest.MonkeyPatch, meanwhile: Any) -> Retained:
     """Run the retention; `meanwhile` happens between the look and the first erasure."""
-    erase, happened = module._erase, []
+    erase = module._erase
+    happened: list[Any] = []
 
     async def first_meanwhile(runtime: Runtime, client_id: UUID, **options: Any) -> bool:
         if not happened:
