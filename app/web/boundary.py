@@ -94,31 +94,38 @@ class BodyLimit:
         if declared.isascii() and declared.isdigit() and int(declared[:20]) > MAX_BODY:
             await problem("too_large", trace_id=scope["state"]["trace_id"], headers=_CLOSED)(scope, receive, send)
             return
-        received, held, until = 0, 0, None
+        received, held, until, is_whole = 0, 0, None, False
 
         async def receive_limited() -> Message:
-            nonlocal received, held, until
+            nonlocal received, held, until, is_whole
+            if is_whole:  # what comes now is that the caller went away, however long the answer takes
+                return await receive()
             until = until or get_running_loop().time() + self._seconds
             try:
                 async with timeout_at(until):
                     message = await receive()
             except TimeoutError:
                 raise WebProblem("body_timeout", headers=_CLOSED) from None
+            is_whole = not message.get("more_body", False)
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > MAX_BODY:
-                    raise WebProblem("too_large", headers=_CLOSED)
-                more = max(0, received - ALWAYS_HELD) - held
-                if self._held + more > HELD_IN_ALL:
-                    raise WebProblem("too_many_bodies", headers={**_CLOSED, "Retry-After": "1"})
-                self._held += more
-                held += more
+                held += self._hold(received, held=held)
             return message
 
         try:
             await self._app(scope, receive_limited, send)
         finally:
             self._held -= held
+
+    def _hold(self, received: int, *, held: int) -> int:
+        """Take what more of a body is held from what all share, or refuse the body; return how much it is."""
+        if received > MAX_BODY:
+            raise WebProblem("too_large", headers=_CLOSED)
+        more = max(0, received - ALWAYS_HELD) - held
+        if self._held + more > HELD_IN_ALL:
+            raise WebProblem("too_many_bodies", headers={**_CLOSED, "Retry-After": "1"})
+        self._held += more
+        return more
 
 
 def _set_headers(message: Message, trace_id: str, more: Iterable[tuple[bytes, bytes]]) -> None:

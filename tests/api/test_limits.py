@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Event
+from asyncio import Event, sleep
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from app.main import create_app
+from app.people.export import Export
 from app.settings import Settings
 from app.web import rates
 from app.web.rates import Counters
@@ -176,6 +177,22 @@ def test_a_body_that_does_not_come_is_answered_408(clinic: Clinic, parts: tuple[
         assert late.headers["Connection"] == "close"
         assert clinic.count("submissions") == 0
         assert calling.post(form(), key="late").status_code == 201
+
+
+def test_an_answer_may_take_longer_than_a_body(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline ends with the body: an export, which looks whether its reader is still there, is sent whole."""
+    made = clinic.recorded(form())
+    read = Export.log
+
+    async def log_slowly(export: Export) -> AsyncIterator[Any]:
+        await sleep(0.1)
+        async for one in read(export):
+            yield one
+
+    monkeypatch.setattr(Export, "log", log_slowly)
+    with limited(clinic, body_seconds=0.05) as calling:
+        told = calling.get(f"/v1/clients/{made['client_id']}/export")
+        assert [one["id"] for one in told.json()["forms"]] == [made["id"]]
 
 
 @pytest.mark.parametrize("written", ["", "0/second", "10/fortnight", "-1/second", "1000"])
