@@ -21,6 +21,7 @@ from app.seeing.logs import open_logs
 from app.seeing.traces import open_traces
 from app.settings import Settings
 from app.stages.advice import released_advice
+from app.storage.binding import OF_REQUESTS
 from app.storage.made_here import check_not_made
 from app.storage.role import check_role
 from app.storage.runtime import Runtime, open_runtime
@@ -69,6 +70,7 @@ def _opened(settings: Settings) -> Runtime:
         make_secrets=settings.env == "development",
         instruments_dir=settings.instruments_dir,
         issuer=settings.issuer,
+        spans=OF_REQUESTS,
     )
 
 

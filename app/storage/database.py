@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from app.errors import AllianceError, KeyInProgress, Misconfigured, StorageBusy, StorageUnavailable, Trouble
 from app.seeing.metrics import Kind, count_database_error, timed
 from app.seeing.traces import part
-from app.storage.binding import bound_read, bound_write
+from app.storage.binding import UNHURRIED, Spans, bound_read, bound_write
 from app.storage.documents import to_json
 from app.storage.last_write import LastWrite
 
@@ -38,6 +38,8 @@ _TRIES = 5
 _LOST_RACE = frozenset({"40001", "40P01", "23505", "23503"})
 _KEYS = frozenset({"23505", "23503"})
 _LOCK_TIMEOUT = "55P03"
+#: A statement that ran longer than it may, or that an operator ended.
+_CANCELLED = "57014"
 #: What a database says of the disk that it can't write to.
 _DISK: Mapping[str, Trouble] = {"53100": "full", "25006": "read_only"}
 _KINDS = {
@@ -46,6 +48,7 @@ _KINDS = {
     "23505": "lost_race",
     "23503": "lost_race",
     "55P03": "lock_timeout",
+    "57014": "statement_timeout",
 }
 #: What SQLite says of a file that is none of its own, or is broken.
 _DAMAGED = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
@@ -80,10 +83,10 @@ class Database(Protocol):
         ...
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, spans: Spans = UNHURRIED) -> Database:
     """Open the database that the URL names, `sqlite:///PATH` or `postgresql://...`."""
     parsed = parse_url(url)
-    return SqliteDatabase(parsed) if parsed.get_backend_name() == "sqlite" else PostgresDatabase(parsed)
+    return SqliteDatabase(parsed) if parsed.get_backend_name() == "sqlite" else PostgresDatabase(parsed, spans=spans)
 
 
 def parse_url(url: str) -> URL:
@@ -207,7 +210,8 @@ class PostgresDatabase:
 
     name = "postgresql"
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, spans: Spans = UNHURRIED) -> None:
+        self._spans = spans
         # Behind a pooler that gives each transaction another connection no statement may stay prepared.
         unprepared = url.query.get("prepared_statement_cache_size") == "0"
         self._engine = create_async_engine(
@@ -235,7 +239,7 @@ class PostgresDatabase:
 
     async def read(self, work: Work[T], *, organisation: UUID | None) -> T:
         """Run a read, again if its connection turns out to be dead."""
-        bound = partial(bound_read, work=work, organisation=organisation)
+        bound = partial(bound_read, work=work, organisation=organisation, span=self._spans.read)
         try:
             return await self._once(self._reading.connect, bound)
         except StorageUnavailable:
@@ -252,7 +256,7 @@ class PostgresDatabase:
             await self._engine.dispose()
 
     async def _write(self, work: Work[T], *, organisation: UUID | None) -> T:
-        bound = partial(bound_write, work=work, organisation=organisation)
+        bound = partial(bound_write, work=work, organisation=organisation, span=self._spans.write)
         with self.last_write.noted(organisation=organisation):
             return await _again_after_lost_races(lambda: self._once(self._engine.begin, bound))
 
@@ -266,6 +270,9 @@ class PostgresDatabase:
             raise _counted(StorageUnavailable()) from error
         except DBAPIError as error:
             state = _sqlstate(error)
+            if state == _CANCELLED:
+                count_database_error(_KINDS[state])
+                raise StorageBusy from None
             disk = _DISK.get(state) if kind == "write" else None  # a read may not write: if one does, that is our fault
             if error.connection_invalidated or state[:2] in {"08", "57", "53"} or disk:
                 raise _counted(StorageUnavailable(reason=disk or "unavailable")) from None

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from app.instruments.catalog import Catalog, open_catalog
 from app.outbound.fetch import Fetcher
 from app.outbound.key_sets import KeySets
+from app.storage.binding import UNHURRIED, Spans
 from app.storage.database import Database, open_database
 from app.storage.flights import Flights
 from app.storage.keyring import KeyRing, open_keyring, open_masters
@@ -63,14 +64,18 @@ def open_runtime(
     make_secrets: bool,
     instruments_dir: Path | None = None,
     issuer: str = ISSUER,
+    spans: Spans = UNHURRIED,
 ) -> Runtime:
-    """Open the database and the secrets; nothing is connected before it is needed."""
+    """Open the database and the secrets; nothing is connected before it is needed.
+
+    `spans` says how long the database may take for a statement: what serves requests sets an end to it.
+    """
     keys = open_keyring(secrets_dir, make=make_secrets)
     masters = open_masters(secrets_dir, make=make_secrets)
     if not make_secrets:  # in production
         check_transport(database_url)
     return Runtime(
-        database=open_database(database_url),
+        database=open_database(database_url, spans=spans),
         keys=keys,
         vault=Vault(masters, now=utc_now, new_id=uuid7),
         catalog=open_catalog(instruments_dir),

@@ -39,7 +39,7 @@ SEEN = text("SELECT organisation_id, pg_backend_pid() FROM submissions")
 def behind(service: Service, folder: Path) -> Iterator[Service]:
     """Serve the same database through PgBouncer."""
     with pooled(service.database_url, folder, size=SIZE) as url:
-        opened = database.open_database(url)
+        opened = database.open_database(url, spans=binding.OF_REQUESTS)
         runtime = replace(service.runtime, database=opened, flights=Flights(), lanes=Lanes())
         transport = httpx.ASGITransport(app=create_app(runtime), raise_app_exceptions=False)
         http = httpx.AsyncClient(transport=transport, base_url="http://alliance.test")
@@ -117,7 +117,7 @@ def test_a_binding_that_stays_on_the_connection_is_caught(
 ) -> None:
     """Planted: a plain SET, as long as the session lasts."""
 
-    def stays(connection: Connection, *, work: Callable[[Connection], T], organisation: UUID) -> T:
+    def stays(connection: Connection, *, work: Callable[[Connection], T], organisation: UUID, span: int) -> T:  # noqa: ARG001 - as the real one
         binding._send(connection, f"SET alliance.organisation = '{organisation.hex}'")
         binding._send(connection, "BEGIN READ ONLY")
         try:

@@ -17,7 +17,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from sqlalchemy import Connection, event
 
-from app.errors import InvalidSubmission, KeyInProgress, StorageUnavailable
+from app.errors import InvalidSubmission, KeyInProgress, StorageBusy, StorageUnavailable
 from app.submissions.intake import Recorded
 from tests.faults.accounting import faults
 from tests.harness import Clinic, Service, form, make_postgres_database, problem
@@ -190,13 +190,12 @@ def test_a_lost_race_is_run_again(on_postgres: Service, sqlstate: str) -> None:
 @pytest.mark.parametrize(
     ("sqlstate", "kind"),
     [
-        ("57014", StorageUnavailable),
         ("53100", StorageUnavailable),
         ("57P01", StorageUnavailable),
     ],
 )
 def test_what_is_no_lost_race_is_refused_at_once(on_postgres: Service, sqlstate: str, kind: type[Exception]) -> None:
-    """PostgreSQL: cancelled, disk full, shut down: the right error, no row, and the retry works."""
+    """PostgreSQL: disk full, shut down: the right error, no row, and the retry works."""
     clinic = on_postgres.clinic()
     before = clinic.counts()
     with raised_once(on_postgres, sqlstate, 2), pytest.raises(kind):
@@ -205,14 +204,15 @@ def test_what_is_no_lost_race_is_refused_at_once(on_postgres: Service, sqlstate:
     stored(record_all(clinic, [entry("k")])[0])
 
 
-def test_a_lock_timeout_is_told_to_each_form(on_postgres: Service) -> None:
-    """PostgreSQL: a lock that was not free in time is an outcome of each form, with no row; the retry works."""
+@pytest.mark.parametrize(("sqlstate", "kind"), [("55P03", KeyInProgress), ("57014", StorageBusy)])
+def test_what_took_too_long_is_told_to_each_form(on_postgres: Service, sqlstate: str, kind: type[Exception]) -> None:
+    """PostgreSQL: a lock not free in time, or a statement cut off, is an outcome of each form, with no row."""
     clinic = on_postgres.clinic()
     before = clinic.counts()
     forms = [entry("k-1"), entry("k-2", client_ref="mrn-2"), entry("k-3", answers={"1": 9})]
-    with raised_once(on_postgres, "55P03", 2):
+    with raised_once(on_postgres, sqlstate, 2):
         outcomes = record_all(clinic, forms)
-    assert [type(one) for one in outcomes] == [KeyInProgress, KeyInProgress, InvalidSubmission]
+    assert [type(one) for one in outcomes] == [kind, kind, InvalidSubmission]
     assert clinic.counts() == before
     for outcome in record_all(clinic, forms[:2]):
         stored(outcome)
