@@ -9,38 +9,56 @@ from typing import Final, Literal, get_args
 
 #: For whose eyes a caller's answers are: a key that is bound to one person is that person's.
 Eyes = Literal["system", "supervisor", "therapist", "client", "safeguarding"]
-#: What an answer may hold: what a form says; what was counted of it; how an episode ended; what is concluded from
-#: forms, drawn over them, or compared between them; who needs attention; and safety checks.
-Field = Literal[
+#: What is asked of each rater's form: what it says; what was counted of it; what a norm says of that (an interval, a
+#: standing, whether a change is reliable); how many later sessions it moved; how the episode ended; what is concluded
+#: from it, drawn over it, or compared with another rater's.
+OfForm = Literal[
     "answers",
+    "comment",
+    "reported",
     "scores",
+    "change",
+    "norm",
+    "recount",
     "ending",
     "signals",
-    "stage",
+    "notes",
     "recommendations",
     "chart",
     "discrepancy",
-    "caseload",
-    "safety_check",
 ]
-FIELDS: Final[tuple[Field, ...]] = get_args(Field)
+#: What is asked of no form by itself: where an episode stands, and who needs attention.
+OfAll = Literal["stage", "caseload"]
+Field = Literal[OfForm, OfAll]
 
 #: A client reads their own forms, and a parent's of their child.
 OWN: Final = frozenset({"client", "parent"})
 ALL: Final = OWN | {"therapist", "observer"}
+#: Who is compared with whom.
+PAIR: Final = frozenset({"client", "therapist"})
+#: In place of raters, where no form is asked about.
+SEEN: Final = frozenset({"seen"})
 NOBODYS: Final[frozenset[str]] = frozenset()
 
-_TREATING: Final = {field: NOBODYS if field == "safety_check" else ALL for field in FIELDS}
-_OWN_FORMS: Final = {field: OWN if field in {"answers", "scores", "ending"} else NOBODYS for field in FIELDS}
-_CHECKS: Final = {field: ALL if field == "safety_check" else NOBODYS for field in FIELDS}
-#: Whose forms each pair of eyes sees of each field. A field about no single form is seen where any rater's is.
+_OF_FORMS: Final = dict.fromkeys(get_args(OfForm), ALL) | {"discrepancy": PAIR}
+_TREATING: Final = _OF_FORMS | dict.fromkeys(get_args(OfAll), SEEN)
+_OWN_FORMS: Final = dict.fromkeys(_TREATING, NOBODYS) | dict.fromkeys(
+    ("answers", "comment", "scores", "change", "ending"), OWN
+)
+#: A supervisor reads no form by itself, and so nothing that stands beside one alone.
+_BESIDE: Final = ("comment", "reported", "change", "norm", "recount", "notes", "recommendations")
+_SUPERVISING: Final = {field: raters for field, raters in _TREATING.items() if field not in _BESIDE}
+#: How many later sessions a form moved would tell a therapist of sessions that a hidden form rates.
+_THERAPISTS: Final = _TREATING | {"recount": NOBODYS}
+#: Whose forms each pair of eyes sees of each field. A field that is not there is seen by nobody: no answer to these
+#: eyes has a place for it. Safety checks are none of these: their scope opens nothing else, and goes with no other.
 TABLE: Final[Mapping[Eyes, Mapping[Field, frozenset[str]]]] = MappingProxyType(
     {
         "system": MappingProxyType(_TREATING),
-        "supervisor": MappingProxyType(_TREATING),
-        "therapist": MappingProxyType(_TREATING),
+        "supervisor": MappingProxyType(_SUPERVISING),
+        "therapist": MappingProxyType(_THERAPISTS),
         "client": MappingProxyType(_OWN_FORMS),
-        "safeguarding": MappingProxyType(_CHECKS),
+        "safeguarding": MappingProxyType({}),
     }
 )
 #: These eyes see a client's form only if the client was told that they do.
@@ -60,9 +78,9 @@ class Sight:
 
     def sees(self, field: Field) -> bool:
         """Say whether a field is seen at all."""
-        return bool(TABLE[self.eyes][field])
+        return bool(TABLE[self.eyes].get(field))
 
-    def sees_of(self, field: Field, *, rater: str, told: bool | None) -> bool:
+    def sees_of(self, field: OfForm, *, rater: str, told: bool | None) -> bool:
         """Say whether a field of one rater's form is seen.
 
         `told` is what the form says of the client: False hides it from the therapist. Where nothing was stated it is
@@ -70,4 +88,4 @@ class Sight:
         """
         if self.must_be_told and rater in OWN and told is False:
             return False
-        return rater in TABLE[self.eyes][field]
+        return rater in TABLE[self.eyes].get(field, NOBODYS)

@@ -80,6 +80,11 @@ class Export:
         """Say whether all of it is for the caller: a client's own key gets what the client said and agreed to."""
         return _is_whole(self.caller, self.of)
 
+    @property
+    def sight(self) -> Sight:
+        """By which eyes it is seen, all of it: it is no therapist's."""
+        return _sight(self.caller, self.of)
+
     async def forms(self) -> AsyncIterator[Fate]:
         """Go through the forms in the order in which they came, as they are read back."""
         raters = _RATERS[self.of] & ({"client", "parent"} if self.caller.client_id is not None else _RATERS[self.of])
@@ -148,7 +153,7 @@ def _begin(runtime: Runtime, caller: Caller, connection: Connection, *, client_i
         raise NotFound
     vault = runtime.vault.of(connection, organisation=organisation)
     sealed, rows = client.sealed_reference, read_episodes(connection, client_id, organisation=organisation)
-    sight = Sight(eyes=caller.eyes if _is_whole(caller, of) else "client")
+    sight = _sight(caller, of)
     return Export(
         runtime=runtime,
         caller=caller,
@@ -161,6 +166,10 @@ def _begin(runtime: Runtime, caller: Caller, connection: Connection, *, client_i
         consents=tuple(read_consents(connection, client_id, organisation=organisation)) if of == "client" else (),
         episodes=tuple(_episode(row, vault, sight) for row in rows),
     )
+
+
+def _sight(caller: Caller, of: Of) -> Sight:
+    return Sight(eyes=caller.eyes if _is_whole(caller, of) else "client")
 
 
 def _is_whole(caller: Caller, of: Of) -> bool:

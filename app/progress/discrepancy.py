@@ -78,7 +78,12 @@ async def discrepancy(runtime: Runtime, caller: Caller, *, client_id: UUID, epis
         lambda c: read_trajectory(c, organisation=caller.organisation, episode_id=episode.episode_id),
         organisation=caller.organisation,
     )
-    seen = [row for row in rows if sight.sees_of("scores", rater=row.rater, told=row.seen_by_therapist)]
+    seen = [
+        row
+        for row in rows
+        if sight.sees_of("scores", rater=row.rater, told=row.seen_by_therapist)
+        and sight.sees_of("discrepancy", rater=row.rater, told=row.seen_by_therapist)
+    ]
     return Discrepancy(client_id=client_id, episode_id=episode.episode_id, pairs=tuple(_pairs(seen, runtime.catalog)))
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.access.caller import Caller
+from app.access.visibility import Sight
 from app.change.signal import Signal
 from app.episodes.course import SeriesState
 from app.progress.store import find_episode, find_state
@@ -48,12 +49,13 @@ async def progress(runtime: Runtime, caller: Caller, *, client_id: UUID, episode
         ending=ended.ending if ended is not None and sight.sees_of("ending", rater=ended.rater, told=None) else None,
         last_session=max((line.sessions[-1] for line in lines), default=None),
         lines=tuple(lines),
-        open_signals=_by_urgency(lines) if sight.sees("signals") else None,
+        open_signals=_by_urgency(lines, sight) if sight.sees("signals") else None,
         stage=state.panel if state is not None and sight.sees("stage") else None,
     )
 
 
-def _by_urgency(lines: list[SeriesState]) -> tuple[Signal, ...]:
+def _by_urgency(lines: list[SeriesState], sight: Sight) -> tuple[Signal, ...]:
     """Gather the signals that are open: alerts first, then those that were opened last, then by series and rule."""
-    found = [one for line in lines for one in line.watch.open]
+    seen = [line for line in lines if sight.sees_of("signals", rater=line.rater, told=None)]
+    found = [one for line in seen for one in line.watch.open]
     return tuple(sorted(found, key=lambda one: (one.level != "alert", -one.opened_session)))

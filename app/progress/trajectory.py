@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
+from app.access.visibility import Sight
 from app.change.norms import Norm
 from app.change.shape import Shape
 from app.episodes.course import parameters_of, scale_of
@@ -78,7 +79,7 @@ async def trajectory(runtime: Runtime, caller: Caller, *, client_id: UUID, episo
 
     rows, norms = await runtime.database.read(work, organisation=organisation)
     sight = caller.sight_of(episode.therapist_id)
-    drawn = _Drawing(catalog=runtime.catalog, norms=norms) if sight.sees("chart") else None
+    drawn = _Drawing(catalog=runtime.catalog, norms=norms, sight=sight)
     seen = [row for row in rows if sight.sees_of("scores", rater=row.rater, told=row.seen_by_therapist)]
     lines = groupby(seen, key=lambda row: (row.rater, row.instrument))
     series = tuple(_series(list(found), drawn) for _, found in lines)
@@ -91,8 +92,11 @@ class _Drawing:
 
     catalog: Catalog
     norms: Mapping[UUID, Norm]
+    sight: Sight
 
-    def chart(self, forms: list[list[AnyRow]]) -> Chart:
+    def chart(self, forms: list[list[AnyRow]]) -> Chart | None:
+        if not self.sight.sees_of("chart", rater=forms[0][0].rater, told=None):
+            return None
         looked = [self._looked(form) for form in forms]
         return Chart(shape=shape_so_far(looked), band=band(looked))
 
@@ -110,7 +114,7 @@ class _Drawing:
         )
 
 
-def _series(rows: list[AnyRow], drawn: _Drawing | None) -> Series:
+def _series(rows: list[AnyRow], drawn: _Drawing) -> Series:
     forms = [list(found) for _, found in groupby(rows, key=lambda row: row.submission_id)]
     return Series(
         instrument=rows[0].instrument,
@@ -118,7 +122,7 @@ def _series(rows: list[AnyRow], drawn: _Drawing | None) -> Series:
         ranges={row.component: (None, None) for row in rows}
         | {row.component: (row.minimum, row.maximum) for row in rows if row.reason is None},
         points=tuple(_point(form) for form in forms),
-        chart=drawn.chart(forms) if drawn is not None else None,
+        chart=drawn.chart(forms),
     )
 
 

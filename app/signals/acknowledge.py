@@ -90,8 +90,7 @@ class _Attempt:
         return self.runtime.vault.of(self.connection, organisation=self.caller.organisation)
 
     def _may(self, client_id: UUID, therapist_id: UUID) -> bool:
-        is_within = self.caller.may_see(client_id=client_id, therapist_id=therapist_id)
-        return is_within and self.caller.sight_of(therapist_id).sees("signals")
+        return self.caller.may_see(client_id=client_id, therapist_id=therapist_id)
 
     def _log(self, made: Acknowledgement, *, client_id: UUID, episode_id: UUID, signal_id: UUID) -> None:
         event_id = self.runtime.new_id()

@@ -38,8 +38,6 @@ async def explain(runtime: Runtime, caller: Caller, *, client_id: UUID, signal_i
         row = find_signal(connection, organisation=organisation, client_id=client_id, signal_id=signal_id)
         if row is None or not caller.may_see(client_id=row.client_id, therapist_id=row.therapist_id):
             raise NotFound
-        if not caller.sight_of(row.therapist_id).sees("signals"):
-            raise NotFound
         if not seen_signals(connection, runtime, caller, [row], of=row):
             raise NotFound
         looks = _looks(connection, runtime, caller, row, organisation=organisation)

@@ -51,7 +51,9 @@ def seen_signals(
     connection: Connection, runtime: Runtime, caller: Caller, rows: list[AnyRow], *, of: AnyRow
 ) -> list[AnyRow]:
     """Keep the signals of an episode that rest on nothing but what is for the caller's eyes."""
-    if not (caller.sight_of(of.therapist_id).must_be_told and rows):
+    sight = caller.sight_of(of.therapist_id)
+    rows = [row for row in rows if sight.sees_of("signals", rater=row.rater, told=None)]
+    if not (sight.must_be_told and rows):
         return rows
     told = read_told(connection, runtime.catalog, of.episode_id, organisation=caller.organisation)
     return rows if told is None else [row for row in rows if told.signals.get(row.signal_id) == signal_of(row)]

@@ -61,7 +61,7 @@ def _fate(connection: Connection, caller: Caller, form: StoredSubmission) -> tup
     successor, withdrawal = store.read_fate(connection, form.submission_id, organisation=caller.organisation)
     if successor is not None and not is_told(connection, caller, successor):
         raise NotFound
-    return successor, None if withdrawal is None else withdrawal_as_told(caller, form, withdrawal)
+    return successor, withdrawal
 
 
 def as_told(connection: Connection, runtime: Runtime, caller: Caller, form: StoredSubmission) -> StoredSubmission:
@@ -75,7 +75,6 @@ def as_told(connection: Connection, runtime: Runtime, caller: Caller, form: Stor
     form = replace(
         form,
         supersedes=supersedes if supersedes is not None and is_told(connection, caller, supersedes) else None,
-        recomputed_later_sessions=0,  # it counts sessions that the caller must not know to be rated
     )
     if not form.current:
         return replace(form, change={}, signals=(), recommendations=())
@@ -101,8 +100,3 @@ def not_current(connection: Connection, caller: Caller, *, successor: UUID | Non
     if successor is not None and not is_told(connection, caller, successor):
         return NotFound()
     return NotCurrent(submission_id=None if successor is None else str(successor))
-
-
-def withdrawal_as_told(caller: Caller, form: StoredSubmission, told: Withdrawal) -> Withdrawal:
-    """Leave out how many later sessions there are, where some must not be known to the caller to be rated."""
-    return replace(told, recomputed_later_sessions=0) if caller.sight_of(form.therapist_id).must_be_told else told

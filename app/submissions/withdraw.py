@@ -21,7 +21,7 @@ from app.submissions import store
 from app.submissions.find import Wanted, find
 from app.submissions.open_episode import Finished, OpenEpisode, open_episodes
 from app.submissions.prepare import key_digest
-from app.submissions.read import not_current, withdrawal_as_told
+from app.submissions.read import not_current
 from app.submissions.stored import StoredSubmission, Withdrawal, WithdrawalReason, sees
 from app.submissions.tally import keep_count
 from app.submissions.write import Rows, add_revisions, episode_events, signal_news
@@ -36,7 +36,7 @@ class Withdrawn:
     `created` says whether the request with this key was the one that withdrew it.
     """
 
-    submission_id: UUID
+    form: StoredSubmission
     withdrawal: Withdrawal
     created: bool
     replayed: bool
@@ -97,8 +97,8 @@ class _Withdrawal:
         keep_count(self._connection, [episode.moved], organisation=self._organisation)
         created = bound.created if bound is not None else before is None
         return Withdrawn(
-            submission_id=submission_id,
-            withdrawal=withdrawal_as_told(self._caller, target, told),
+            form=target,
+            withdrawal=told,
             created=created,
             replayed=bound is not None,
             is_new=before is None,

@@ -13,7 +13,8 @@ from app.errors import AllianceError, Fault, InvalidSubmission, KeyRepeated
 from app.submissions.intake import Outcome, Recorded
 from app.submissions.prepare import Entry
 from app.web.problems import ProblemOut, faults_of, members, problem_body
-from app.web.submissions_wire import SMALLEST_EXAMPLE, SubmissionIn, SubmissionOut, View, form_of, submission_out
+from app.web.submissions_wire import SMALLEST_EXAMPLE, SubmissionIn, SubmissionOut, form_of
+from app.web.told_form import View, submission_out
 from app.web.wire import In, Out
 
 MOST = 500

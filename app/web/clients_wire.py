@@ -28,7 +28,8 @@ from app.web.scores_wire import (
     score_out,
     stage_out,
 )
-from app.web.submissions_wire import InstrumentRefOut, PersonIn, instrument_ref_out
+from app.web.submissions_wire import InstrumentRefOut, PersonIn
+from app.web.told_form import instrument_ref_out
 from app.web.wire import In, Moment, Out, Rounded, rounded_or_none
 
 #: How many open signals a phone is told, so that the answer stays small.

@@ -14,7 +14,8 @@ from app.storage.documents import to_json
 from app.storage.types import AnyRow
 from app.web.scores_wire import SessionNumber
 from app.web.signals_wire import SignalsOut, signals_out
-from app.web.submissions_wire import StoredSubmissionOut, View, stored_submission_out
+from app.web.submissions_wire import StoredSubmissionOut, stored_submission_out
+from app.web.told_form import View
 from app.web.wire import Moment, Out
 
 T = TypeVar("T")

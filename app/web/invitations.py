@@ -44,7 +44,8 @@ from app.web.openapi import problems
 from app.web.route import StrictRoute
 from app.web.safeguarding import choosing, form_answer, receipt_answer
 from app.web.safeguarding_wire import ReceiptOut, SafetyFormOut
-from app.web.submissions_wire import SubmissionOut, View, submission_out
+from app.web.submissions_wire import SubmissionOut
+from app.web.told_form import View, submission_out
 from app.web.wire import Service, answer
 
 router = APIRouter(prefix="/v1/invitations", tags=["invitations"], route_class=StrictRoute)
@@ -132,7 +133,7 @@ async def post_mine(request: Request, caller: Invited, service: Service, sent: D
     telling(request).has_events = not outcome.replayed
     wished = request.headers.get("accept-language")
     language = preferred_language(wished, list(shipped_advice().entries[0].words)) or FALLBACK_LANGUAGE
-    view = View(catalog=service.catalog, sees_the_stage=caller.sees("stage"), language=language)
+    view = View(catalog=service.catalog, sight_of=caller.sight_of, language=language)
     headers = {"Content-Language": language, "Vary": "Accept-Language"}
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"

@@ -17,7 +17,7 @@ from app.web.export_wire import ExportOut, export_parts
 from app.web.openapi import problems
 from app.web.people_wire import ErasureOut, erasure_out
 from app.web.route import StrictRoute
-from app.web.submissions_wire import View
+from app.web.told_form import View
 from app.web.wire import Service, answer
 
 router = APIRouter(prefix="/v1/clients", tags=["people"], route_class=StrictRoute)
@@ -42,7 +42,7 @@ OfWhom = Annotated[
 async def get_export(caller: SubmissionsReader, service: Service, client_id: UUID, of: OfWhom = "client") -> Response:
     """Export one client's data."""
     found = await export(service, caller, client_id=client_id, of=of)
-    view = View(catalog=service.catalog, sees_the_stage=found.is_whole, language=FALLBACK_LANGUAGE)
+    view = View(catalog=service.catalog, sight_of=lambda _: found.sight, language=FALLBACK_LANGUAGE)
     return StreamingResponse(
         export_parts(found, view), media_type="application/json", headers={"Cache-Control": "no-store"}
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -63,7 +65,9 @@ class ScoredOut(Out):
     not_applicable: Items
     interval: IntervalOut | None = Field(description="1.96 standard errors of measurement to either side; not clipped.")
     interval_reason: Literal["no_norm", "norm_lacks_component"] | None
-    standing: StandingOut | None = Field(description="Where the score stands in its norm; null without one.")
+    standing: StandingOut | None = Field(
+        description="Where the score stands in its norm; null without one, and for a client's key."
+    )
 
 
 class NotScoredOut(Out):
@@ -94,7 +98,7 @@ class JudgedOut(Out):
 
 
 class DifferenceOut(Out):
-    """Now minus then. `reliable` is null until a norm tells change from measurement error."""
+    """Now minus then. `reliable` is null until a norm tells change from measurement error, and for a client's key."""
 
     session_number: SessionNumber | None = Field(description="The session compared with.")
     value: Rounded | None
@@ -172,8 +176,10 @@ class RecommendationOut(Out):
     review_after_sessions: Annotated[int, Field(ge=1, le=20)]
 
 
-def score_out(score: AnyScore, score_id: UUID | None, norm: Norm | None = None) -> dict[str, Any]:
-    """Write a score, after ScoredOut or NotScoredOut.
+def score_out(
+    score: AnyScore, score_id: UUID | None, norm: Norm | None = None, *, has_norm: bool = True
+) -> dict[str, Any]:
+    """Write a score, after ScoredOut or NotScoredOut; without `has_norm` nothing of a norm, nor that there is none.
 
     What every form is answered with is written as it is sent: a model of each part would take a third of a request.
     """
@@ -197,8 +203,11 @@ def score_out(score: AnyScore, score_id: UUID | None, norm: Norm | None = None) 
         "max": rounded(score.maximum),
         "pomp": rounded(score.pomp),
         "prorated": score.prorated,
-        **_standing_out(standing(score, norm)),
+        **(_standing_out(standing(score, norm)) if has_norm else _NO_STANDING),
     }
+
+
+_NO_STANDING: Final[Mapping[str, Any]] = MappingProxyType({"interval": None, "interval_reason": None, "standing": None})
 
 
 def _standing_out(told: Standing | NoStanding) -> dict[str, Any]:
@@ -218,11 +227,11 @@ def _standing_out(told: Standing | NoStanding) -> dict[str, Any]:
     }
 
 
-def change_out(change: Change) -> dict[str, Any]:
-    """Write a change, after ChangeOut."""
+def change_out(change: Change, *, has_norm: bool = True) -> dict[str, Any]:
+    """Write a change, after ChangeOut; without `has_norm` the numbers alone, and why there is none."""
     return {
-        "since_previous": _difference_out(change.since_previous),
-        "since_first": _difference_out(change.since_first),
+        "since_previous": _difference_out(change.since_previous, has_norm=has_norm),
+        "since_first": _difference_out(change.since_first, has_norm=has_norm),
     }
 
 
@@ -276,19 +285,21 @@ def recommendation_out(recommendation: Recommendation, language: str = FALLBACK_
     }
 
 
-def _difference_out(difference: Difference) -> dict[str, Any]:
+def _difference_out(difference: Difference, *, has_norm: bool) -> dict[str, Any]:
+    is_of_norm = difference.reason in {"no_norm", "norm_lacks_component"}
+    judged = difference.judged if has_norm else None
     return {
         "session_number": difference.session_number,
         "value": rounded_or_none(difference.value),
         "pomp": rounded_or_none(difference.pomp),
-        "reliable": difference.reliable,
-        "reason": difference.reason,
+        "reliable": difference.reliable if has_norm else None,
+        "reason": None if is_of_norm and not has_norm else difference.reason,
         "judged": None
-        if difference.judged is None
+        if judged is None
         else {
-            "rc": rounded(difference.judged.rc),
-            "limit": rounded(difference.judged.limit),
-            "norm": difference.judged.norm_version,
-            "reliability": difference.judged.reliability_kind,
+            "rc": rounded(judged.rc),
+            "limit": rounded(judged.limit),
+            "norm": judged.norm_version,
+            "reliability": judged.reliability_kind,
         },
     }

@@ -32,14 +32,13 @@ from app.web.submissions_wire import (
     StoredSubmissionOut,
     SubmissionIn,
     SubmissionOut,
-    View,
     WithdrawalIn,
     WithdrawnOut,
     form_of,
     stored_submission_out,
-    submission_out,
     withdrawn_out,
 )
+from app.web.told_form import View, submission_out
 from app.web.wire import Service, answer
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"], route_class=StrictRoute)
@@ -245,7 +244,7 @@ async def _recorded(request: Request, service: Runtime, caller: Caller, entry: E
 
 def _view(request: Request, service: Runtime, caller: Caller) -> View:
     language = _language(request.headers.get("accept-language"))
-    return View(catalog=service.catalog, sees_the_stage=caller.sees("stage"), language=language)
+    return View(catalog=service.catalog, sight_of=caller.sight_of, language=language)
 
 
 @lru_cache(maxsize=256)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from app.change.watch import ceiling
-from app.instruments.catalog import Catalog
-from app.instruments.model import Instrument, Rater, answer_document
+from app.instruments.model import Rater, answer_document
 from app.stages.model import Ending, StageName
 from app.submissions.form import Channel, Form, Reference, Reported, Source
 from app.submissions.read import Fate
@@ -24,12 +20,9 @@ from app.web.scores_wire import (
     Scores,
     SessionNumber,
     StageOut,
-    change_out,
-    recommendation_out,
-    score_out,
-    stage_out,
 )
-from app.web.signals_wire import SignalOut, signal_out
+from app.web.signals_wire import SignalOut
+from app.web.told_form import View, submission_out
 from app.web.wire import AnswersIn, In, Moment, OptionalDate, Out, Text, Time
 
 EXAMPLE: dict[str, Any] = {
@@ -258,15 +251,6 @@ class WithdrawnOut(WithdrawalOut):
     status: Literal["withdrawn"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """For whom an answer is written: what they may see, and in which language."""
-
-    catalog: Catalog
-    sees_the_stage: bool
-    language: str
-
-
 def form_of(sent: SubmissionIn) -> Form:
     """Map what was sent to plain types."""
     reported = sent.reported or ReportedIn()
@@ -302,10 +286,10 @@ def stored_submission_out(fate: Fate, view: View) -> StoredSubmissionOut:
     stored = fate.submission
     status = "current" if stored.current else "withdrawn" if fate.withdrawal is not None else "superseded"
     return StoredSubmissionOut(
-        **submission_out(stored, view if fate.is_concluded else replace(view, sees_the_stage=False)),
+        **submission_out(stored, view, is_concluded=fate.is_concluded),
         status=status,
         superseded_by=fate.superseded_by,
-        withdrawal=None if fate.withdrawal is None else WithdrawalOut(**_withdrawal(fate.withdrawal, view)),
+        withdrawal=None if fate.withdrawal is None else WithdrawalOut(**_withdrawal(stored, fate.withdrawal, view)),
         therapist_id=stored.therapist_id,
         form=_form_out(fate, view),
     )
@@ -313,14 +297,16 @@ def stored_submission_out(fate: Fate, view: View) -> StoredSubmissionOut:
 
 def withdrawn_out(withdrawn: Withdrawn, view: View) -> WithdrawnOut:
     """Map a withdrawal to its answer."""
-    return WithdrawnOut(id=withdrawn.submission_id, status="withdrawn", **_withdrawal(withdrawn.withdrawal, view))
+    return WithdrawnOut(
+        id=withdrawn.form.submission_id, status="withdrawn", **_withdrawal(withdrawn.form, withdrawn.withdrawal, view)
+    )
 
 
-def _withdrawal(withdrawal: Withdrawal, view: View) -> dict[str, Any]:
+def _withdrawal(form: StoredSubmission, withdrawal: Withdrawal, view: View) -> dict[str, Any]:
     return {
         "reason": withdrawal.reason,
         "withdrawn_at": withdrawal.withdrawn_at,
-        "recomputed_later_sessions": withdrawal.recomputed_later_sessions if view.sees_the_stage else 0,
+        "recomputed_later_sessions": withdrawal.recomputed_later_sessions if view.sees(form, "recount") else 0,
     }
 
 
@@ -342,55 +328,10 @@ def _form_out(fate: Fate, view: View) -> FormOut:
             ending=stored.reported.ending,
             stage=stored.reported.stage,
         )
-        if view.sees_the_stage
+        if view.sees(stored, "reported")
         else None,
-        comment=fate.comment,
+        comment=fate.comment if view.sees(stored, "comment") else None,
     )
-
-
-def instrument_ref_out(instrument: Instrument, *, digest: str, scoring_version: str) -> dict[str, Any]:
-    """Write which definition made some scores, after InstrumentRefOut."""
-    return {
-        "key": instrument.key,
-        "version": instrument.version,
-        "digest": digest,
-        "key_status": instrument.key_status,
-        "validated": instrument.validated,
-        "scoring_version": scoring_version,
-    }
-
-
-def submission_out(stored: StoredSubmission, view: View) -> dict[str, Any]:
-    """Write a stored form as the answer that its post got, after SubmissionOut."""
-    instrument = view.catalog.get(stored.instrument.key, stored.instrument.version)
-    # In the definition's order, the total first: a JSON column of PostgreSQL does not keep the order of names.
-    components = sorted((one.score.component for one in stored.scores), key=lambda component: component != "total")
-    return {
-        "id": stored.submission_id,
-        "client_id": stored.client_id,
-        "episode_id": stored.episode_id,
-        "session_number": stored.session_number,
-        "rater": stored.rater,
-        "received_at": stored.received_at.astimezone(UTC),
-        "supersedes": stored.supersedes,
-        "instrument": instrument_ref_out(
-            instrument, digest=stored.instrument.digest, scoring_version=stored.scores[0].score.scoring_version
-        ),
-        "scores": [score_out(one.score, one.score_id, stored.norm) for one in stored.scores],
-        "change": {one: change_out(stored.change[one]) for one in components if one in stored.change},
-        "recomputed_later_sessions": stored.recomputed_later_sessions if view.sees_the_stage else 0,
-        "signals": [signal_out(one) for one in stored.signals] if view.sees_the_stage else [],
-        "notes": _notes(stored) if view.sees_the_stage else [],
-        "stage": stage_out(stored.stage) if view.sees_the_stage else None,
-        "recommendations": [recommendation_out(one, view.language) for one in stored.recommendations]
-        if view.sees_the_stage
-        else [],
-    }
-
-
-def _notes(stored: StoredSubmission) -> list[str]:
-    totals = (one.score for one in stored.scores if one.score.component == "total")
-    return [note for total in totals if (note := ceiling(total))]
 
 
 def reference_of(sent: str | ReferenceIn) -> Reference:

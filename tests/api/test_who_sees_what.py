@@ -16,10 +16,8 @@ from typing import Any
 
 import pytest
 
-from app.access import visibility
 from app.access.administer import create_application
 from app.access.binding import Binding
-from app.access.visibility import TABLE
 from tests.api.acting import want_persons
 from tests.api.operations import EVERY
 from tests.api.test_supervisors import team
@@ -300,22 +298,6 @@ def test_every_reading_operation_was_walked() -> None:
         "GET /v1/invitations/mine", "GET /v1/invitations/mine/safety-check",
     }  # fmt: skip
     assert {name for name in EVERY if name.startswith("GET")} - elsewhere == walked
-
-
-@pytest.mark.parametrize(("eyes", "field"), [("client", "scores"), ("client", "stage"), ("client", "signals")])
-def test_a_table_that_allows_too_much_is_found(
-    walk: Walk, monkeypatch: pytest.MonkeyPatch, eyes: str, field: str
-) -> None:
-    """Planted: one cell of the table opened; the walk above sees it."""
-    opened = dict(TABLE) | {eyes: dict(TABLE[eyes]) | {field: visibility.ALL}}  # type: ignore[index] # eyes of ours
-    monkeypatch.setattr(visibility, "TABLE", opened)
-
-    def walked() -> None:
-        test_series_hold_the_forms_that_the_table_names(walk, eyes)
-        test_conclusions_are_for_those_who_treat(walk, eyes)
-
-    with pytest.raises(AssertionError):
-        walked()
 
 
 def test_where_it_is_wanted_a_person_must_be_named(clinic: Clinic) -> None:
