@@ -90,7 +90,7 @@ def invitation_of(row: AnyRow, *, now: datetime) -> Invitation:
         expires_at=row.expires_at,
         made_at=row.made_at,
         renewals=row.renewals,
-        status=_status(row, now),
+        status=status_of(row, now),
         submission_id=row.submission_id,
     )
 
@@ -103,7 +103,8 @@ def check_time(invitation: Invitation, *, completed_at: datetime, now: datetime)
         raise InvitationOver
 
 
-def _status(row: AnyRow, now: datetime) -> Status:
+def status_of(row: AnyRow, now: datetime) -> Status:
+    """Say how an invitation stands."""
     if row.submission_id is not None:
         return "used"
     if row.revoked_at is not None:

@@ -16,7 +16,8 @@ from app.access.visibility import Sight
 from app.audit.opened import opened_for_client
 from app.episodes.signals import read_signals
 from app.errors import NotFound
-from app.people.export_store import next_events, next_forms, read_episodes
+from app.invitations.invitation import Status, status_of
+from app.people.export_store import next_events, next_forms, read_episodes, read_invitations, read_keys
 from app.people.store import is_held, read_client, read_consents
 from app.signals.read import EpisodeSignals, living
 from app.storage.runtime import Runtime
@@ -53,6 +54,14 @@ class ExportedEpisode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedInvitation:
+    """An invitation, and how it stood when the export began; its token is nowhere."""
+
+    row: AnyRow
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedEntry:
     """An entry of the log, with the reason that somebody gave who broke the glass; who it was stays sealed."""
 
@@ -74,6 +83,8 @@ class Export:
     is_held: bool
     consents: tuple[AnyRow, ...]
     episodes: tuple[ExportedEpisode, ...]
+    invitations: tuple[ExportedInvitation, ...]
+    keys: tuple[AnyRow, ...]
 
     @property
     def is_whole(self) -> bool:
@@ -87,9 +98,8 @@ class Export:
 
     async def forms(self) -> AsyncIterator[Fate]:
         """Go through the forms in the order in which they came, as they are read back."""
-        raters = _RATERS[self.of] & ({"client", "parent"} if self.caller.client_id is not None else _RATERS[self.of])
-        after = _START
-        while found := await self._read(partial(self._fates, raters=sorted(raters), after=after)):
+        raters, after = _raters(self.caller, self.of), _START
+        while found := await self._read(partial(self._fates, raters=raters, after=after)):
             for fate in found:
                 yield fate
             after = found[-1].submission.submission_id
@@ -153,23 +163,31 @@ def _begin(runtime: Runtime, caller: Caller, connection: Connection, *, client_i
         raise NotFound
     vault = runtime.vault.of(connection, organisation=organisation)
     sealed, rows = client.sealed_reference, read_episodes(connection, client_id, organisation=organisation)
-    sight = _sight(caller, of)
+    sight, now = _sight(caller, of), runtime.now()
+    invited = read_invitations(connection, client_id, _raters(caller, of), organisation=organisation)
     return Export(
         runtime=runtime,
         caller=caller,
         client_id=client_id,
         of=of,
-        made_at=runtime.now(),
+        made_at=now,
         reference=None if sealed is None else vault.open_client(client_id, sealed),
         created_at=client.created_at,
         is_held=is_held(connection, client_id, organisation=organisation),
         consents=tuple(read_consents(connection, client_id, organisation=organisation)) if of == "client" else (),
         episodes=tuple(_episode(row, vault, sight) for row in rows),
+        invitations=tuple(ExportedInvitation(row=row, status=status_of(row, now)) for row in invited),
+        keys=tuple(read_keys(connection, client_id, organisation=organisation)) if of == "client" else (),
     )
 
 
 def _sight(caller: Caller, of: Of) -> Sight:
     return Sight(eyes=caller.eyes if _is_whole(caller, of) else "client")
+
+
+def _raters(caller: Caller, of: Of) -> list[str]:
+    """Name whose forms an export holds: of a client's own key the client's, or a parent's for the parent."""
+    return sorted(_RATERS[of] & {"client", "parent"} if caller.client_id is not None else _RATERS[of])
 
 
 def _is_whole(caller: Caller, of: Of) -> bool:

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, or_, select
 
 from app.storage.dialects import in_both
-from app.storage.tables import applications, episodes, events, submissions, therapists
+from app.storage.tables import api_keys, applications, episodes, events, submissions, therapists
+from app.storage.token_tables import invitations
 from app.storage.types import AnyRow
 
 #: So many forms, or entries of the log, are held in memory at once.
@@ -77,11 +78,55 @@ _EVENTS = NEXT_ENTRIES.limit(PORTION).where(
     ),
     events.c.kind.not_like("safe%"),  # safety checks name no client in the log; were one to, it is not told here
 )
+#: Never a digest: neither of an invitation's token nor of a key's secret, nor what is sealed for the phone.
+_INVITATIONS = in_both(
+    lambda among: (
+        select(
+            *(column for column in invitations.c if column.name not in {"digest", "key", "sealed_form"}),
+            applications.c.name.label("application"),
+        )
+        .join(
+            applications,
+            (applications.c.organisation_id == invitations.c.organisation_id)
+            & (applications.c.application_id == invitations.c.application_id),
+        )
+        .where(
+            invitations.c.organisation_id == bindparam("organisation"),
+            invitations.c.client_id == bindparam("client_id"),
+            among(invitations.c.rater, "raters"),
+        )
+        .order_by(invitations.c.made_at, invitations.c.invitation_id)
+    )
+)
+_KEYS = (
+    select(*(column for column in api_keys.c if column.name != "digest"), applications.c.name.label("application"))
+    .join(
+        applications,
+        (applications.c.organisation_id == api_keys.c.organisation_id)
+        & (applications.c.application_id == api_keys.c.application_id),
+    )
+    .where(
+        api_keys.c.organisation_id == bindparam("organisation"),
+        api_keys.c.client_id == bindparam("client_id"),
+    )
+    .order_by(api_keys.c.created_at, api_keys.c.key_id)
+)
 
 
 def read_episodes(connection: Connection, client_id: UUID, *, organisation: UUID) -> list[AnyRow]:
     """Read a client's episodes, each with what its therapist is called."""
     return list(connection.execute(_EPISODES, {"organisation": organisation, "client_id": client_id}))
+
+
+def read_invitations(connection: Connection, client_id: UUID, raters: list[str], *, organisation: UUID) -> list[AnyRow]:
+    """Read to which forms a client, or their parent, was invited; without what opens them."""
+    sent = {"organisation": organisation, "client_id": client_id, "raters": raters}
+    return list(connection.execute(_INVITATIONS[connection.dialect.name], sent))
+
+
+def read_keys(connection: Connection, client_id: UUID, *, organisation: UUID) -> list[AnyRow]:
+    """Read which keys open a client only, those that are revoked too; without their secrets' digests."""
+    return list(connection.execute(_KEYS, {"organisation": organisation, "client_id": client_id}))
 
 
 def next_forms(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import Field
 
-from app.people.export import Export, ExportedEntry, ExportedEpisode
+from app.invitations.invitation import InvitedRater, Status
+from app.people.export import Export, ExportedEntry, ExportedEpisode, ExportedInvitation
 from app.storage.documents import to_json
 from app.storage.types import AnyRow
 from app.web.scores_wire import SessionNumber
@@ -58,6 +59,36 @@ class ExportedEpisodeOut(Out):
     cadence_days: Annotated[int, Field(ge=1, le=365)] | None
 
 
+class ExportedInvitationOut(Out):
+    """A form to which the client, or the parent, was invited; not the token, which is kept nowhere."""
+
+    id: UUID
+    application: Annotated[str, Field(max_length=200)]
+    therapist_id: UUID
+    instrument: Annotated[str, Field(max_length=40)]
+    instrument_version: Annotated[str, Field(max_length=20)]
+    rater: InvitedRater
+    session_number: SessionNumber
+    status: Status
+    made_at: Moment
+    opens_at: Moment
+    expires_at: Moment
+    revoked_at: Moment | None
+    renewals: Annotated[int, Field(ge=0, le=2_000_000_000)]
+    submission_id: UUID | None = Field(description="The form that it has brought.")
+
+
+class ExportedKeyOut(Out):
+    """A key that opens this client only; not the key itself, which is kept nowhere."""
+
+    id: UUID
+    application: Annotated[str, Field(max_length=200)]
+    created_at: Moment
+    expires_at: Moment | None
+    revoked_at: Moment | None
+    status: Literal["alive", "expired", "revoked"]
+
+
 class EntryOut(Out):
     """An entry of the log that names the client: what happened, or who had access.
 
@@ -90,6 +121,8 @@ class ExportOut(Out):
     ]
     consents: Annotated[list[StatementOut], Field(max_length=1000)]
     episodes: Annotated[list[ExportedEpisodeOut], Field(max_length=10_000)]
+    invitations: Annotated[list[ExportedInvitationOut], Field(max_length=100_000)]
+    keys: Annotated[list[ExportedKeyOut], Field(max_length=100_000)]
     forms: Annotated[list[StoredSubmissionOut], Field(max_length=1_000_000)]
     signals: Annotated[list[SignalsOut], Field(max_length=10_000)]
     log: Annotated[list[EntryOut], Field(max_length=10_000_000)]
@@ -128,6 +161,8 @@ def _head(found: Export) -> Mapping[str, Any]:
         "left_out": [] if found.is_whole else list(LEFT_OUT),
         "consents": [statement_out(row) for row in found.consents],
         "episodes": [_episode(one) for one in found.episodes],
+        "invitations": [_invitation(one) for one in found.invitations],
+        "keys": [_key(row, found.made_at) for row in found.keys],
     }
 
 
@@ -154,6 +189,21 @@ def _episode(one: ExportedEpisode) -> dict[str, Any]:
         "therapist": _reference(one.therapist),
         **ending,
     } | {name: getattr(row, name) for name in names}
+
+
+def _invitation(one: ExportedInvitation) -> dict[str, Any]:
+    names = (
+        "application", "therapist_id", "instrument", "instrument_version", "rater", "session_number",
+        "made_at", "opens_at", "expires_at", "revoked_at", "renewals", "submission_id",
+    )  # fmt: skip
+    return {"id": one.row.invitation_id, "status": one.status} | {name: getattr(one.row, name) for name in names}
+
+
+def _key(row: AnyRow, now: datetime) -> dict[str, Any]:
+    is_over = row.expires_at is not None and row.expires_at <= now
+    status = "revoked" if row.revoked_at is not None else "expired" if is_over else "alive"
+    names = ("application", "created_at", "expires_at", "revoked_at")
+    return {"id": row.key_id, "status": status} | {name: getattr(row, name) for name in names}
 
 
 def _entry(one: ExportedEntry) -> dict[str, Any]:

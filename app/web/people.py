@@ -33,7 +33,8 @@ OfWhom = Annotated[
     summary="Export everything held about a client",
     description=(
         "One document: references, episodes, forms with answers, comments and scores, corrected and withdrawn ones "
-        "too, signals, statements of notice and consent, and who had access. It is sent while it is read, so that "
+        "too, signals, statements of notice and consent, invitations and keys of the client's own without what opens "
+        "them, and who had access. It is sent while it is read, so that "
         "it may be long; one that breaks off is no JSON, and is asked for again. A key of the client's own gets what "
         "is theirs, and `left_out` names the rest; keys of therapists get 404. Safety checks are never part of it."
     ),

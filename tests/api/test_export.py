@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import Connection, update
 
 from app.people import export_store
+from app.storage.tables import api_keys
 from tests.api.refusals import refused
+from tests.api.test_invitations import bring, invited
 from tests.contract.validator import Contract
 from tests.harness import Clinic, form, therapists_form
 from tests.usecases.erasing import held, told_everything
@@ -57,6 +61,53 @@ def test_a_clients_own_key_gets_what_is_theirs(clinic: Clinic) -> None:
     assert [(one["signals"], one["stage"], one["recommendations"]) for one in told["forms"]] == [([], None, [])] * 6
     assert {one["kind"].partition(".")[0] for one in told["log"]} <= {"access", "consent"}
     refused(phone.get(f"/v1/clients/{other}/export"), 404, "not_found")
+
+
+def test_invitations_and_keys_are_told_without_what_opens_them(clinic: Clinic) -> None:
+    """With times and state, to the organisation and to the client; a parent's invitations are in the parent's own."""
+    made, phone = invited(clinic)
+    assert bring(phone).status_code == 201
+    revoked, _ = invited(clinic, session_number=4)
+    revocation = f"/v1/invitations/{revoked['id']}/revocation"
+    assert clinic.request("POST", revocation, json={}).status_code == 200
+    parents, _ = invited(clinic, instrument="tasc-r", rater="parent", session_number=5)
+    other, _ = invited(clinic, client_ref="mrn-2")
+    own = clinic.bound("client", "mrn-1042")
+    clinic.bound("client", "mrn-2")
+    clinic.bound("therapist", "th-7")
+    for by in (clinic, own):
+        told = exported(by, made["client_id"])
+        assert [(one["id"], one["status"], one["submission_id"] is None) for one in told["invitations"]] == [
+            (made["id"], "used", False), (revoked["id"], "revoked", True),
+        ]  # fmt: skip
+        first, second = told["invitations"]
+        assert {name: first[name] for name in ("application", "instrument", "rater", "session_number", "renewals")} == {
+            "application": "ehr", "instrument": "trq-s", "rater": "client", "session_number": 3, "renewals": 0,
+        }  # fmt: skip
+        assert (first["revoked_at"], second["revoked_at"] is not None) == (None, True)
+        [key] = told["keys"]
+        assert (key["application"], key["status"], key["expires_at"], key["revoked_at"]) == ("ehr", "alive", None, None)
+        parent = exported(by, made["client_id"], "?of=parent")
+        assert ([one["id"] for one in parent["invitations"]], parent["keys"]) == ([parents["id"]], [])
+        for secret in (made["token"], own.api_key, other["id"]):
+            assert secret not in f"{told}{parent}"
+
+
+def test_a_key_that_is_over_says_so(clinic: Clinic) -> None:
+    """Each by the state that it has now."""
+    client_id = clinic.recorded(form())["client_id"]
+    for _ in range(2):
+        clinic.bound("client", "mrn-1042")
+    ids = [one["id"] for one in exported(clinic, client_id)["keys"]]
+    now = clinic.service.runtime.now()
+
+    def end(connection: Connection) -> None:
+        for key_id, ends in ((ids[0], {"expires_at": now}), (ids[1], {"revoked_at": now})):
+            connection.execute(update(api_keys).where(api_keys.c.key_id == UUID(key_id)).values(**ends))
+
+    clinic.service.write(end)
+    clinic.bound("client", "mrn-1042")
+    assert [one["status"] for one in exported(clinic, client_id)["keys"]] == ["expired", "revoked", "alive"]
 
 
 def test_an_ending_is_told_to_whom_the_table_names(clinic: Clinic) -> None:
