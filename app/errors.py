@@ -260,7 +260,7 @@ class FetchRefused(AllianceError):
 
 
 class RaterNotAllowed(AllianceError):
-    """A key that opens one client takes that client's own forms only."""
+    """A key that opens one client takes the own forms of that client only, or of a parent, as whom it acts."""
 
     code = "rater_not_allowed"
 

@@ -303,14 +303,21 @@ class Clinic:
         answer: dict[str, Any] = response.json()
         return answer
 
-    def bound(self, kind: Literal["client", "therapist"], value: str, *, system: str | None = None) -> Clinic:
-        """Make a key of this application that opens one client or one therapist only."""
+    def bound(
+        self,
+        kind: Literal["client", "therapist"],
+        value: str,
+        *,
+        system: str | None = None,
+        acts_as: Literal["client", "parent"] = "client",
+    ) -> Clinic:
+        """Make a key of this application that opens one client, as the client or a parent, or one therapist only."""
         work = partial(
             add_key,
             self.service.runtime,
             organisation=self.organisation,
             application=self.application,
-            binding=Binding(kind=kind, system=system, value=value),
+            binding=Binding(kind=kind, system=system, value=value, acts_as=acts_as),
         )
         return replace(self, api_key=self.service.portal.call(work).api_key)
 

@@ -102,7 +102,7 @@ async def create_application(
         made = {"application_id": str(application)}
         bound = bind(connection, runtime, binding, organisation=organisation, at=now)
         log(connection, runtime, "application.created", made, organisation=organisation, at=now)
-        return _insert_key(connection, runtime, key, bound, application=application, days=days, at=now)
+        return _insert_key(connection, runtime, key, bound, application=application, binding=binding, days=days, at=now)
 
     expires_at = await runtime.database.write(work, organisation=organisation)
     return NewApplication(
@@ -148,10 +148,10 @@ async def add_key(
         _check_binding(audience, binding)
         bound = bind(connection, runtime, binding, organisation=organisation, at=now)
         keys = store.list_keys(connection, organisation=organisation, application=application)
-        alive = [row for row in keys if is_alive(row, at=now) and _is_bound_to(row, bound)]
+        alive = [row for row in keys if is_alive(row, at=now) and _is_bound_to(row, bound, binding)]
         if len(alive) >= KEYS_ALIVE:
             raise LimitReached(f"at most {KEYS_ALIVE} keys for the same are alive: revoke one first")
-        return _insert_key(connection, runtime, key, bound, application=application, days=days, at=now)
+        return _insert_key(connection, runtime, key, bound, application=application, binding=binding, days=days, at=now)
 
     expires_at = await runtime.database.write(work, organisation=organisation)
     return NewKey(key_id=key.key_id, api_key=key.text, expires_at=expires_at)
@@ -164,6 +164,7 @@ def _insert_key(
     bound: Mapping[str, UUID],
     *,
     application: UUID,
+    binding: Binding | None,
     days: int | None,
     at: datetime,
 ) -> datetime | None:
@@ -179,9 +180,10 @@ def _insert_key(
         digest=runtime.keys.api_key(key.secret, organisation=organisation, key_id=key.key_id),
         created_at=at,
         expires_at=expires_at,
+        acts_as=_acts_as(binding),
         **bound,
     )
-    about = {"application_id": str(application), "key_id": str(key.key_id)} | _spelled(bound)
+    about = {"application_id": str(application), "key_id": str(key.key_id)} | _spelled(bound, binding)
     if expires_at is not None:
         about["expires_at"] = expires_at.isoformat()
     log(connection, runtime, "api_key.created", about, organisation=organisation, at=at)
@@ -230,19 +232,28 @@ async def enabled_instruments(runtime: Runtime, *, organisation: UUID) -> set[st
     return await runtime.database.read(lambda c: store.enabled(c, organisation=organisation), organisation=organisation)
 
 
-def _is_bound_to(row: AnyRow, bound: Mapping[str, UUID]) -> bool:
-    return (row.client_id, row.therapist_id) == (bound.get("client_id"), bound.get("therapist_id"))
+def _is_bound_to(row: AnyRow, bound: Mapping[str, UUID], binding: Binding | None) -> bool:
+    opens = (bound.get("client_id"), bound.get("therapist_id"), _acts_as(binding))
+    return (row.client_id, row.therapist_id, row.acts_as) == opens
+
+
+def _acts_as(binding: Binding | None) -> str | None:
+    """Say what is kept of as whom a key acts: nothing where it is the one whom it opens."""
+    return None if binding is None or binding.acts_as == "client" else binding.acts_as
 
 
 def _check_binding(audience: str, binding: Binding | None) -> None:
+    if binding is not None and binding.acts_as != "client" and binding.kind != "client":
+        raise Misconfigured("a parent's key opens the child: give --client-ref")
     if audience == "supervisor" and (binding is None or binding.kind != "therapist"):
         raise Misconfigured("a key of the audience supervisor names the supervisor: give --therapist-ref")
     if audience == "safeguarding" and binding is not None:
         raise Misconfigured("a key of the audience safeguarding is bound to nobody: requests name the person")
 
 
-def _spelled(bound: Mapping[str, UUID]) -> dict[str, str]:
-    return {name: str(person) for name, person in bound.items()}
+def _spelled(bound: Mapping[str, UUID], binding: Binding | None) -> dict[str, str]:
+    acts_as = _acts_as(binding)
+    return {name: str(person) for name, person in bound.items()} | ({} if acts_as is None else {"acts_as": acts_as})
 
 
 def checked_name(name: str) -> str:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access import store
+from app.access.visibility import ActsAs
 from app.storage.events import Event, Kind, append_events, sealed_in_subject
 from app.storage.runtime import Runtime
 
@@ -19,12 +20,14 @@ from app.storage.runtime import Runtime
 class Binding:
     """The one person whom a key opens, as the caller names them; without a system it is of the organisation's own.
 
-    A supervisor's key names the supervisor, and opens the therapists of the teams that they supervise.
+    A supervisor's key names the supervisor, and opens the therapists of the teams that they supervise. A parent's key
+    names the child, and acts as the parent: what is the child's own is not for it.
     """
 
     kind: Literal["client", "therapist"]
     system: str | None
     value: str
+    acts_as: ActsAs = "client"
 
 
 def bind(

@@ -1,4 +1,4 @@
-"""Who calls with an invitation: the client of it, for this one form."""
+"""Who calls with an invitation: the client of it, or a parent, for this one form."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from app.access.caller import Caller
 from app.access.invitation_token import parse_invitation_token
+from app.access.visibility import acting_as
 from app.errors import Unauthenticated
 from app.storage.dialects import in_both
 from app.storage.runtime import Runtime
@@ -19,7 +20,11 @@ from app.storage.types import AnyRow
 
 _LIVE = in_both(
     lambda among: select(
-        invitations.c.invitation_id, invitations.c.application_id, invitations.c.client_id, invitations.c.digest
+        invitations.c.invitation_id,
+        invitations.c.application_id,
+        invitations.c.client_id,
+        invitations.c.rater,
+        invitations.c.digest,
     ).where(
         invitations.c.organisation_id == bindparam("organisation"),
         among(invitations.c.invitation_id, "wanted"),
@@ -49,6 +54,7 @@ async def caller_of_invitation(runtime: Runtime, text: str) -> Caller:
         application=row.application_id,
         scopes=frozenset(),
         client_id=row.client_id,
+        acts_as=acting_as(row.rater),
         invitation=token.id,
     )
 

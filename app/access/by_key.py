@@ -10,6 +10,7 @@ from uuid import UUID
 from app.access import store
 from app.access.api_key import ApiKey, parse_api_key
 from app.access.caller import Caller, allowed_scopes
+from app.access.visibility import acting_as
 from app.errors import Unauthenticated
 from app.storage.runtime import Runtime
 from app.storage.types import AnyRow
@@ -26,6 +27,7 @@ async def caller_of_key(runtime: Runtime, text: str) -> Caller:
         application=row.application_id,
         scopes=allowed_scopes(row.audience, row.scopes),
         client_id=row.client_id,
+        acts_as=acting_as(row.acts_as),
         therapist_id=row.therapist_id,
         supervised=supervised_by(row),
         acting_required=bool(row.acting_required),

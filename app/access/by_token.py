@@ -16,18 +16,23 @@ from app.access.by_key import look_up_key, supervised_by
 from app.access.caller import Caller, Scope, allowed_scopes
 from app.access.jose import Signed
 from app.access.token_store import find_applications, find_clients, find_supervised
+from app.access.visibility import ActsAs, acting_as
 from app.errors import Unauthenticated
 from app.storage.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How an application stands now, whom a supervisor's token opens, and whether a person has to be named."""
+    """How an application stands now, whom a supervisor's token opens, and whether a person has to be named.
+
+    A token acts as the key that brought it; one that no key brought acts as the client whom it opens.
+    """
 
     epoch: int
     scopes: frozenset[Scope]
     supervised: frozenset[UUID] | None
     acting_required: bool
+    acts_as: ActsAs = "client"
 
 
 async def caller_of_token(runtime: Runtime, text: str, claimed: Signed) -> Caller:
@@ -41,6 +46,7 @@ async def caller_of_token(runtime: Runtime, text: str, claimed: Signed) -> Calle
         application=grant.application,
         scopes=standing.scopes & frozenset(grant.scopes),
         client_id=grant.client_id,
+        acts_as=standing.acts_as,
         therapist_id=grant.therapist_id,
         supervised=standing.supervised,
         acting=grant.acting,
@@ -83,6 +89,7 @@ async def _of_key(runtime: Runtime, grant: Grant) -> Standing | None:
         scopes=allowed_scopes(row.audience, row.scopes),
         supervised=supervised_by(row),
         acting_required=bool(row.acting_required),
+        acts_as=acting_as(row.acts_as),
     )
 
 

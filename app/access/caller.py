@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 from uuid import UUID
 
-from app.access.visibility import Eyes, Field, Sight
+from app.access.visibility import OWN, ActsAs, Eyes, Field, Sight
 from app.errors import Misconfigured
 
 Scope = Literal[
@@ -53,6 +53,7 @@ class Caller:
 
     A key may open one client or one therapist only; then everything of others is absent. A supervisor's key opens the
     therapists in `supervised`, who may be nobody; there `therapist_id` is the supervisor, and opens nothing itself.
+    Who opens one client acts as the client, or as a parent of theirs (`acts_as`): one of the two, never both.
     `acting` is the person behind the request, as the application knows them: an id, never a name.
     Who calls with an invitation is the client of it, has no scope, and opens that invitation alone.
     `opened` says that the glass was broken for this one request: therapists don't bound it then. The eyes stay.
@@ -62,6 +63,7 @@ class Caller:
     application: UUID
     scopes: frozenset[Scope]
     client_id: UUID | None = None
+    acts_as: ActsAs = "client"
     therapist_id: UUID | None = None
     supervised: frozenset[UUID] | None = None
     acting: str | None = None
@@ -73,7 +75,7 @@ class Caller:
     def eyes(self) -> Eyes:
         """For whose eyes the answers are."""
         if self.client_id is not None:
-            return "client"
+            return self.acts_as
         if self.supervised is not None:
             return "supervisor"
         if "safeguarding:read" in self.scopes:
@@ -88,7 +90,7 @@ class Caller:
     @property
     def may_break_glass(self) -> bool:
         """Say whether others' clients may be opened, for a reason: by who treats or supervises, never by a client."""
-        return "clients:break_glass" in self.scopes and self.eyes not in {"client", "safeguarding"}
+        return "clients:break_glass" in self.scopes and self.eyes not in OWN | {"safeguarding"}
 
     @property
     def is_unbound(self) -> bool:
@@ -109,7 +111,7 @@ class Caller:
         A supervisor may have clients of their own, whatever the audience of the key is and however it came to open
         them: what a client was told of their therapist holds for that person.
         """
-        return None if self.eyes in {"client", "safeguarding"} else self.therapist_id
+        return None if self.eyes in OWN | {"safeguarding"} else self.therapist_id
 
     def sight_of(self, therapist_id: UUID) -> Sight:
         """Say by which eyes the caller sees a therapist's episodes, and with them everything about their forms."""
@@ -118,6 +120,15 @@ class Caller:
     def sees(self, field: Field) -> bool:
         """Say whether a field that is about no therapist's episode is for this caller's eyes: see the table."""
         return Sight(eyes=self.eyes).sees(field)
+
+    @property
+    def client_named(self) -> str:
+        """Name whom a client's own credential stands for: what a parent has sent repeats nothing of the child's."""
+        return str(self.client_id) if self.acts_as == "client" else f"{self.client_id} {self.acts_as}"
+
+    def may_send(self, rater: str) -> bool:
+        """Say whether forms of a rater are this caller's to send: who opens one client sends their own."""
+        return self.client_id is None or rater == self.acts_as
 
     def may_see(self, *, client_id: UUID, therapist_id: UUID) -> bool:
         """Say whether a form of these two is within what the key opens."""

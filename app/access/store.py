@@ -110,6 +110,7 @@ def list_keys(connection: Connection, *, organisation: UUID, application: UUID) 
                 api_keys.c.key_id,
                 api_keys.c.client_id,
                 api_keys.c.therapist_id,
+                api_keys.c.acts_as,
                 api_keys.c.created_at,
                 api_keys.c.expires_at,
                 api_keys.c.revoked_at,
@@ -149,8 +150,9 @@ def insert_key(
     expires_at: datetime | None,
     client_id: UUID | None = None,
     therapist_id: UUID | None = None,
+    acts_as: str | None = None,
 ) -> None:
-    """Add a key's digest, its end, and the one client or therapist that it opens."""
+    """Add a key's digest, its end, the one client or therapist that it opens, and as whom it acts."""
     connection.execute(
         insert(api_keys).values(
             organisation_id=organisation,
@@ -159,6 +161,7 @@ def insert_key(
             digest=digest,
             client_id=client_id,
             therapist_id=therapist_id,
+            acts_as=acts_as,
             created_at=created_at,
             expires_at=expires_at,
         )
@@ -211,6 +214,7 @@ _LIVE_KEYS = in_both(
             api_keys.c.digest,
             api_keys.c.client_id,
             api_keys.c.therapist_id,
+            api_keys.c.acts_as,
             applications.c.application_id,
             applications.c.audience,
             applications.c.scopes,

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
+#: As whom a credential that opens one client acts: the client, or a parent, who is another person with other forms.
+ActsAs = Literal["client", "parent"]
 #: For whose eyes a caller's answers are: a key that is bound to one person is that person's.
-Eyes = Literal["system", "supervisor", "therapist", "client", "safeguarding"]
+Eyes = Literal["system", "supervisor", "therapist", "client", "parent", "safeguarding"]
 #: What is asked of each rater's form: what it says; what was counted of it; what a norm says of that (an interval, a
 #: standing, whether a change is reliable); how many later sessions it moved; how the episode ended; what is concluded
 #: from it, drawn over it, or compared with another rater's.
@@ -31,8 +33,8 @@ OfForm = Literal[
 OfAll = Literal["stage", "caseload"]
 Field = Literal[OfForm, OfAll]
 
-#: A client reads their own forms, and a parent's of their child.
-OWN: Final = frozenset({"client", "parent"})
+#: Whose forms a credential that opens one client may be for; each reads their own, and nothing of the other's.
+OWN: Final[frozenset[str]] = frozenset(get_args(ActsAs))
 ALL: Final = OWN | {"therapist", "observer"}
 #: Who is compared with whom.
 PAIR: Final = frozenset({"client", "therapist"})
@@ -42,9 +44,8 @@ NOBODYS: Final[frozenset[str]] = frozenset()
 
 _OF_FORMS: Final = dict.fromkeys(get_args(OfForm), ALL) | {"discrepancy": PAIR}
 _TREATING: Final = _OF_FORMS | dict.fromkeys(get_args(OfAll), SEEN)
-_OWN_FORMS: Final = dict.fromkeys(_TREATING, NOBODYS) | dict.fromkeys(
-    ("answers", "comment", "scores", "change", "ending"), OWN
-)
+_NOTHING: Final = dict.fromkeys(_TREATING, NOBODYS)
+_SAID: Final = ("answers", "comment", "scores", "change", "ending")
 #: A supervisor reads no form by itself, and so nothing that stands beside one alone.
 _BESIDE: Final = ("comment", "reported", "change", "norm", "recount", "notes", "recommendations")
 _SUPERVISING: Final = {field: raters for field, raters in _TREATING.items() if field not in _BESIDE}
@@ -57,12 +58,18 @@ TABLE: Final[Mapping[Eyes, Mapping[Field, frozenset[str]]]] = MappingProxyType(
         "system": MappingProxyType(_TREATING),
         "supervisor": MappingProxyType(_SUPERVISING),
         "therapist": MappingProxyType(_THERAPISTS),
-        "client": MappingProxyType(_OWN_FORMS),
+        "client": MappingProxyType(_NOTHING | dict.fromkeys(_SAID, frozenset({"client"}))),
+        "parent": MappingProxyType(_NOTHING | dict.fromkeys(_SAID, frozenset({"parent"}))),
         "safeguarding": MappingProxyType({}),
     }
 )
 #: These eyes see a client's form only if the client was told that they do.
 MUST_BE_TOLD: Final[frozenset[Eyes]] = frozenset({"therapist"})
+
+
+def acting_as(rater: str | None) -> ActsAs:
+    """Read as whom a credential acts: as the client, unless it was made for a parent."""
+    return "parent" if rater == "parent" else "client"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

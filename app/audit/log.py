@@ -34,7 +34,7 @@ class Access:
     operation: str
     outcome: str
     client_ids: tuple[UUID, ...] = ()
-    asked: tuple[tuple[str, UUID], ...] = ()
+    asked: tuple[tuple[str, UUID | str], ...] = ()
     acting: str | None = None
     reason: str | None = None
 

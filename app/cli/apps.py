@@ -151,6 +151,7 @@ def keys(org: Org, app_id: App, as_json: AsJson = False) -> None:
                     "key_id": str(r.key_id),
                     "client_id": r.client_id and str(r.client_id),
                     "therapist_id": r.therapist_id and str(r.therapist_id),
+                    "acts_as": r.acts_as,
                     "created_at": r.created_at,
                     "expires_at": r.expires_at,
                     "revoked_at": r.revoked_at,
@@ -168,7 +169,7 @@ def keys(org: Org, app_id: App, as_json: AsJson = False) -> None:
 
 def _opens(row: AnyRow) -> str:
     if row.client_id is not None:
-        return f"client {row.client_id}"
+        return f"client {row.client_id}" + ("" if row.acts_as is None else f" as {row.acts_as}")
     return "everything" if row.therapist_id is None else f"therapist {row.therapist_id}"
 
 
@@ -179,13 +180,17 @@ def add_key(  # noqa: PLR0917 - typer passes by name
     client_ref: Annotated[str | None, typer.Option(help="Opens this client only, as your forms call them.")] = None,
     therapist_ref: TherapistRef = None,
     system: System = None,
+    acts_as: Annotated[
+        Literal["client", "parent"],
+        typer.Option("--as", help="As whom a key of a client acts: the client, or a parent with forms of their own."),
+    ] = "client",
     expires_in: ExpiresIn = None,
     as_json: AsJson = False,
 ) -> None:
     """Give an application another key: to change keys without a pause, or one that opens one person only."""
     from app.access.administer import add_key as add
 
-    binding = _binding(client_ref, therapist_ref, system)
+    binding = _binding(client_ref, therapist_ref, system, acts_as=acts_as)
     made = run(lambda runtime: add(runtime, organisation=org, application=app_id, binding=binding, days=expires_in))
     if as_json:
         print_json({"key_id": str(made.key_id), "api_key": made.api_key, "expires_at": made.expires_at})
@@ -221,12 +226,20 @@ def revoke_tokens(org: Org, app_id: App, as_json: AsJson = False) -> None:
     say("Every token that was given out until now is revoked.")
 
 
-def _binding(client_ref: str | None, therapist_ref: str | None, system: str | None) -> Binding | None:
+def _binding(
+    client_ref: str | None,
+    therapist_ref: str | None,
+    system: str | None,
+    *,
+    acts_as: Literal["client", "parent"] = "client",
+) -> Binding | None:
     """Say whom a key opens; None: everything."""
     from app.access.binding import Binding
 
     if client_ref is not None and therapist_ref is not None:
         raise fail("a key opens one client or one therapist, not both")
+    if acts_as == "parent" and client_ref is None:
+        raise fail("a parent's key opens the child: give --client-ref")
     if client_ref is not None:
-        return Binding(kind="client", system=system, value=client_ref)
+        return Binding(kind="client", system=system, value=client_ref, acts_as=acts_as)
     return None if therapist_ref is None else Binding(kind="therapist", system=system, value=therapist_ref)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.access.visibility import ActsAs
 from app.errors import InvitationNotOpen, InvitationOver
 from app.storage.sealed import Place
 from app.storage.types import AnyRow
@@ -23,7 +24,7 @@ ARRIVES_WITHIN: Final = timedelta(days=30)
 BEHIND: Final = timedelta(minutes=5)
 
 Status = Literal["open", "used", "expired", "revoked"]
-InvitedRater = Literal["client", "parent"]
+InvitedRater = ActsAs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

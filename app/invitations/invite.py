@@ -23,6 +23,7 @@ from app.errors import (
     InvalidSubmission,
     KeyReused,
     NotFound,
+    RaterNotAllowed,
 )
 from app.instruments.model import Instrument
 from app.invitations.invitation import LONGEST, USUAL, Due, Invitation, SealedForm, invitation_of, place_of
@@ -44,6 +45,8 @@ class Invited:
 async def invite(runtime: Runtime, caller: Caller, due: Due, *, key: str) -> Invited:
     """Make an invitation and return it; a repeat with the same key finds the same one."""
     now = runtime.now()
+    if not caller.may_send(due.rater):  # who has the token brings the form
+        raise RaterNotAllowed
     instrument = await _instrument(runtime, caller, due)
     opens_at, expires_at = checked_window(due.opens_at, due.expires_at, now=now)
     fingerprint = _fingerprint(runtime, caller, due)

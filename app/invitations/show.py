@@ -21,8 +21,9 @@ async def show(runtime: Runtime, caller: Caller, invitation_id: UUID) -> Invitat
 
 
 def seen(connection: Connection, caller: Caller, invitation_id: UUID, *, lock: bool = False) -> AnyRow:
-    """Return the row of an invitation that a caller may see; any other is absent."""
+    """Return the row of an invitation that a caller may see; any other is absent, as one to another rater's form is."""
     row = find_invitation(connection, invitation_id, organisation=caller.organisation, lock=lock)
-    if row is None or not caller.may_see(client_id=row.client_id, therapist_id=row.therapist_id):
+    visible = row is not None and caller.may_see(client_id=row.client_id, therapist_id=row.therapist_id)
+    if row is None or not visible or not caller.may_send(row.rater):
         raise NotFound
     return row

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
-from app.access.visibility import Sight
+from app.access.visibility import ActsAs, Sight, acting_as
 from app.audit.opened import opened_for_client
 from app.episodes.signals import read_signals
 from app.errors import NotFound
@@ -30,7 +30,7 @@ from app.submissions.stored import StoredSubmission, comment_place
 T = TypeVar("T")
 
 #: A parent's forms are the parent's: they are exported by themselves, for the parent.
-Of = Literal["client", "parent"]
+Of = ActsAs
 _RATERS: Final[dict[Of, frozenset[str]]] = {
     "client": frozenset({"client", "therapist", "observer"}),
     "parent": frozenset({"parent"}),
@@ -144,13 +144,14 @@ class Export:
         return EpisodeSignals(client_id=self.client_id, episode_id=episode_id, signals=told)
 
 
-async def export(runtime: Runtime, caller: Caller, *, client_id: UUID, of: Of) -> Export:
-    """Begin the export of a client's data, or raise NotFound.
+async def export(runtime: Runtime, caller: Caller, *, client_id: UUID, of: Of | None) -> Export:
+    """Begin the export of a client's data, or raise NotFound; it is of whom the caller is, unless somebody is named.
 
-    It is for the organisation's own systems, and for a key that opens this client only; no therapist's. Safety checks
-    are no part of it.
+    It is for the organisation's own systems, and for a key that opens this client only, as the client or as a parent:
+    each gets their own, and the other's is absent. No therapist's key gets one. Safety checks are no part of it.
     """
-    if caller.therapists is not None or caller.client_id not in {None, client_id}:
+    of = of or caller.acts_as
+    if caller.therapists is not None or caller.client_id not in {None, client_id} or not caller.may_send(of):
         raise NotFound
     work = partial(_begin, runtime, caller, client_id=client_id, of=of)
     return await runtime.database.read(work, organisation=caller.organisation)
@@ -165,6 +166,7 @@ def _begin(runtime: Runtime, caller: Caller, connection: Connection, *, client_i
     sealed, rows = client.sealed_reference, read_episodes(connection, client_id, organisation=organisation)
     sight, now = _sight(caller, of), runtime.now()
     invited = read_invitations(connection, client_id, _raters(caller, of), organisation=organisation)
+    keys = read_keys(connection, client_id, organisation=organisation)
     return Export(
         runtime=runtime,
         caller=caller,
@@ -177,17 +179,17 @@ def _begin(runtime: Runtime, caller: Caller, connection: Connection, *, client_i
         consents=tuple(read_consents(connection, client_id, organisation=organisation)) if of == "client" else (),
         episodes=tuple(_episode(row, vault, sight) for row in rows),
         invitations=tuple(ExportedInvitation(row=row, status=status_of(row, now)) for row in invited),
-        keys=tuple(read_keys(connection, client_id, organisation=organisation)) if of == "client" else (),
+        keys=tuple(row for row in keys if acting_as(row.acts_as) == of),
     )
 
 
 def _sight(caller: Caller, of: Of) -> Sight:
-    return Sight(eyes=caller.eyes if _is_whole(caller, of) else "client")
+    return Sight(eyes=caller.eyes if _is_whole(caller, of) else of)
 
 
 def _raters(caller: Caller, of: Of) -> list[str]:
     """Name whose forms an export holds: of a client's own key the client's, or a parent's for the parent."""
-    return sorted(_RATERS[of] & {"client", "parent"} if caller.client_id is not None else _RATERS[of])
+    return [rater for rater in sorted(_RATERS[of]) if caller.may_send(rater)]
 
 
 def _is_whole(caller: Caller, of: Of) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.access.caller import Caller
+from app.access.visibility import OWN
 from app.errors import NotFound, SafeguardingNotConfigured
 from app.safeguarding.check import EVERYBODY
 from app.safeguarding.configure import texts_of
@@ -62,8 +63,11 @@ async def is_offered(runtime: Runtime, *, organisation: UUID) -> bool:
 
 
 def check_may_post(caller: Caller) -> None:
-    """Let through the client and systems that act for clients; for those who treat and supervise there is no form."""
-    if caller.eyes not in {"client", "system"}:
+    """Let through the client, a parent, and systems that act for clients.
+
+    For those who treat and supervise there is no form.
+    """
+    if caller.eyes not in OWN | {"system"}:
         raise NotFound
 
 

@@ -66,7 +66,7 @@ async def receive(
         raise InvalidSubmission(Fault(pointer="/completed_at", code="in_the_future"))
     if sent.client_ref is None and caller.client_id is None:
         raise InvalidSubmission(Fault(pointer="/client_ref", code="required"))
-    bound = "\n".join((key, route, str(caller.application), str(caller.client_id)))
+    bound = "\n".join((key, route, str(caller.application), caller.client_named))
     digest = runtime.keys.content("key", bound, organisation=caller.organisation)
 
     def work(connection: Connection) -> Received:

@@ -62,6 +62,7 @@ api_keys = Table(
     Column("digest", LargeBinary(32), nullable=False),
     Column("client_id", Uuid),  # opens this client only
     Column("therapist_id", Uuid),  # opens this therapist's episodes only
+    Column("acts_as", String(20)),  # the rater as whom a key acts that opens a client; NULL: the client
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),  # none: it lives until it is revoked
     Column("revoked_at", UtcDateTime),

@@ -100,12 +100,12 @@ def prepare(
 
 def key_digest(runtime: Runtime, caller: Caller, key: str, *, route: Route) -> bytes:
     """Digest an idempotency key: it belongs to an application, a route, and to whom the API key is bound."""
-    text = "\n".join((key, route, str(caller.application), str(caller.client_id), str(caller.therapist_id)))
+    text = "\n".join((key, route, str(caller.application), caller.client_named, str(caller.therapist_id)))
     return runtime.keys.content("key", text, organisation=caller.organisation)
 
 
 def _check(runtime: Runtime, caller: Caller, entry: Entry, *, now: datetime) -> Checked:
-    if caller.client_id is not None and entry.form.rater not in {"client", "parent"}:
+    if not caller.may_send(entry.form.rater):
         raise RaterNotAllowed
     instrument = _instrument(runtime, entry.form)
     return Checked(entry=entry, instrument=instrument, answers=_answers(instrument, entry.form, now))

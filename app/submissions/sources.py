@@ -1,7 +1,7 @@
 """The sender's own id of a form: which form it stands for, and whom that keeps out.
 
 Ids of systems are one space, which nobody else can occupy: what a key of one person sends is kept in a space of that
-person's own. The same form is known again in whichever of them it stands.
+person's own, a parent's apart from the child's. The same form is known again in whichever of them it stands.
 """
 
 from __future__ import annotations
@@ -37,18 +37,20 @@ class Sources:
 
 
 def sources_of(keys: KeyRing, caller: Caller, source: Source, sitting: Sitting) -> Sources:
-    """Digest an id in the systems' space, and in those of the two persons whom a form is about."""
+    """Digest an id in the systems' space, and in those of the persons whom a form is about."""
     organisation = caller.organisation
-    systems, client, therapist = (
+    systems, client, parent, therapist = (
         keys.reference("source", source.system, source.id, *whose, organisation=organisation)
         for whose in (
             (),
             ("client", sitting.client.digest.hex()),
+            ("parent", sitting.client.digest.hex()),
             ("therapist", sitting.therapist.digest.hex()),
         )
     )
-    own = client if caller.client_id is not None else therapist if caller.therapist_id is not None else systems
-    others = tuple(one for one in (systems, client, therapist) if one is not own)
+    of_client = {"client": client, "parent": parent}[caller.acts_as]
+    own = of_client if caller.client_id is not None else therapist if caller.therapist_id is not None else systems
+    others = tuple(one for one in (systems, client, parent, therapist) if one is not own)
     return Sources(own=own, systems=systems, others=others)
 
 

@@ -178,14 +178,19 @@ def _asked(request: Request, *, skipped: set[str]) -> list[tuple[str, UUID]]:
     return [(name, asked) for name, asked in found if name not in skipped]
 
 
-def _bound(caller: Caller, operation: str) -> list[tuple[str, UUID]]:
+def _bound(caller: Caller, operation: str) -> list[tuple[str, UUID | str]]:
     """Name the one person whom the credential opens: an application gives each of its people one of their own.
 
-    Not who tried to send a safety check: whose it is stands nowhere in the log.
+    A parent is named by the client, and by `bound_as`. Not who tried to send a safety check: whose it is stands
+    nowhere in the log.
     """
     if operation in TELL_THEMSELVES:
         return []
-    bound = {"bound_client_id": caller.client_id, "bound_therapist_id": caller.therapist_id}
+    bound: dict[str, UUID | str | None] = {
+        "bound_client_id": caller.client_id,
+        "bound_therapist_id": caller.therapist_id,
+        "bound_as": None if caller.acts_as == "client" else caller.acts_as,
+    }
     return [(name, person) for name, person in bound.items() if person is not None]
 
 

@@ -110,7 +110,7 @@ class EpisodeOut(Out):
 class ProgressOut(Out):
     """A client's progress in one episode. Parts that `fields` leaves out are null.
 
-    A key that opens one client sees that client's own series, no signals and no stage.
+    A key that opens one client sees the series of the client, or of the parent as whom it acts: no signals, no stage.
     """
 
     client_id: UUID

@@ -76,7 +76,7 @@ class ConsentsOut(Out):
     summary="Read what a client was told and agreed to",
     description=(
         "Every statement; the one that was stated last counts. Send the `ETag` in `If-Match` to add one. For the "
-        "organisation's systems and the client's own key."
+        "organisation's systems, the client's own key and a parent's."
     ),
     responses={304: {"description": "Nothing is new."}, **problems(400, 401, 403, 404, 503)},
 )

@@ -23,7 +23,14 @@ from app.web.wire import Service, answer
 router = APIRouter(prefix="/v1/clients", tags=["people"], route_class=StrictRoute)
 
 OfWhom = Annotated[
-    Of, Query(alias="of", description="`parent`: the forms of a parent, who has an export of their own.")
+    Of | None,
+    Query(
+        alias="of",
+        description=(
+            "`parent`: the forms of a parent, who has an export of their own. Without it, the client's; for a key that "
+            "acts as a parent, the parent's. The other one's is absent for a key of the client or of a parent."
+        ),
+    ),
 ]
 
 
@@ -36,11 +43,12 @@ OfWhom = Annotated[
         "too, signals, statements of notice and consent, invitations and keys of the client's own without what opens "
         "them, and who had access. It is sent while it is read, so that "
         "it may be long; one that breaks off is no JSON, and is asked for again. A key of the client's own gets what "
-        "is theirs, and `left_out` names the rest; keys of therapists get 404. Safety checks are never part of it."
+        "is theirs, a parent's what is the parent's; `left_out` names the rest. Keys of therapists get 404. Safety "
+        "checks are never part of it."
     ),
     responses=problems(400, 401, 403, 404, 503),
 )
-async def get_export(caller: SubmissionsReader, service: Service, client_id: UUID, of: OfWhom = "client") -> Response:
+async def get_export(caller: SubmissionsReader, service: Service, client_id: UUID, of: OfWhom = None) -> Response:
     """Export one client's data."""
     found = await export(service, caller, client_id=client_id, of=of)
     view = View(catalog=service.catalog, sight_of=lambda _: found.sight, language=FALLBACK_LANGUAGE)

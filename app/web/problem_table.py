@@ -78,8 +78,8 @@ _KINDS = (
     ProblemKind(
         "rater_not_allowed",
         403,
-        "The key takes the client's own forms only",
-        "It opens one client: send forms with the rater `client` or `parent`.",
+        "The credential takes one person's own forms only",
+        "It opens one client: send forms with the rater `client`; with one that acts as a parent, `parent`.",
     ),
     ProblemKind(
         "not_a_recipient",

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from time import monotonic
-from uuid import UUID
 
 from limits import RateLimitItem, parse
 from limits.storage import Storage
@@ -195,15 +194,21 @@ class RateLimits:
         counted: list[tuple[Rate | None, tuple[str, ...]]] = [(of_all, application)]
         if person is not None:
             kind = "persons" if caller.invitation is None else "invitations"
-            own = (*application, kind, person.hex, *([_network(scope)] if is_check else []))
+            own = (*application, kind, person, *([_network(scope)] if is_check else []))
             counted = [(of_one, own), (of_all, (*application, kind))]
         against = [(rate, whose) for rate, whose in counted if rate is not None]
         return Counting(scope=scope, against=against, is_told=not is_check)
 
 
-def _person(caller: Caller) -> UUID | None:
-    """Name the one for whom a credential is: an invitation is for itself, whoever else its client has it from."""
-    return caller.invitation or caller.client_id or caller.therapist_id
+def _person(caller: Caller) -> str | None:
+    """Name the one for whom a credential is: an invitation is for itself, whoever else its client has it from.
+
+    A parent has a count apart from the child's, which would tell of what the other one does.
+    """
+    if caller.invitation is None and caller.client_id is not None:
+        return caller.client_named
+    person = caller.invitation or caller.therapist_id
+    return None if person is None else str(person)
 
 
 class FailedLogins:

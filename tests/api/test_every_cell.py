@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 import pytest
@@ -49,7 +49,7 @@ _ANSWERS: Final[OfForm] = "answers"
 #: On what else it depends whether a field is told: nothing stands beside answers that are not read.
 NEEDS: Final[Mapping[str, OfForm]] = {**dict.fromkeys(BESIDE_ANSWERS, _ANSWERS), "chart": "scores"}
 #: No safety check is told by this table, and its eyes see nothing else.
-WALKED: Final[tuple[Eyes, ...]] = ("system", "supervisor", "therapist", "client")
+WALKED: Final[tuple[Eyes, ...]] = ("system", "supervisor", "therapist", "client", "parent")
 
 
 def test_every_pair_of_eyes_and_every_field_is_walked() -> None:
@@ -143,6 +143,7 @@ def walk(clinic: Clinic) -> Walk:
         "supervisor": supervising(clinic, "sup"),
         "therapist": clinic.bound("therapist", "th-7"),
         "client": clinic.bound("client", "mrn-1042"),
+        "parent": clinic.bound("client", "mrn-1042", acts_as="parent"),
     }
     return Walk(callers={eyes: replace(one) for eyes, one in callers.items()}, paths=paths)
 
@@ -176,9 +177,10 @@ def test_each_cell_decides(walk: Walk, monkeypatch: pytest.MonkeyPatch, eyes: Ey
 
 def test_a_client_reads_nothing_that_a_norm_says(walk: Walk) -> None:
     """Numbers of their own and how they changed, and no interval, no standing, nothing that is or isn't reliable."""
-    for rater in ("client", "parent"):
+    raters: tuple[Literal["client", "parent"], ...] = ("client", "parent")
+    for rater in raters:
         for path in walk.paths[rater]["form"]:
-            own, whole = (walk.callers[eyes].get(path).json() for eyes in ("client", "system"))
+            own, whole = (walk.callers[eyes].get(path).json() for eyes in (rater, "system"))
             change, (total, known) = (
                 own["change"]["total"],
                 [scores_by_component(one)["total"] for one in (own, whole)],

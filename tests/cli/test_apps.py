@@ -149,6 +149,25 @@ def test_a_key_may_open_one_client_or_one_therapist(shell: Shell) -> None:
     assert "mrn-1" not in table
 
 
+def test_a_key_of_a_client_may_act_as_a_parent(shell: Shell) -> None:
+    """It comes beside the client's own, is listed as the parent's, and names the child."""
+    organisation = shell.organisation()
+    of_it = ("--org", organisation, "--app", make(shell, organisation)["application_id"])
+    asked = {"client": (), "parent": ("--as", "parent"), "client again": ("--as", "client")}
+    made = {who: shell.data("apps", "add-key", *of_it, "--client-ref", "mrn-1", *said) for who, said in asked.items()}
+    found = {who: caller(shell, key["api_key"]) for who, key in made.items()}
+    assert {who: one.eyes for who, one in found.items()} == {
+        "client": "client", "parent": "parent", "client again": "client",
+    }  # fmt: skip
+    (client,) = {one.client_id for one in found.values()}
+    listed = {row["key_id"]: (row["client_id"], row["acts_as"]) for row in shell.data("apps", "keys", *of_it)}
+    assert listed[made["parent"]["key_id"]] == (str(client), "parent")
+    assert listed[made["client"]["key_id"]] == (str(client), None)
+    assert f"client {client} as parent" in " ".join(shell.run("apps", "keys", *of_it).out.split())
+    for opens in ((), ("--therapist-ref", "t")):
+        assert "a parent's key opens the child" in shell.refused("apps", "add-key", *of_it, *opens, "--as", "parent")
+
+
 def test_a_key_opens_one_person_at_most(shell: Shell) -> None:
     """A client and a therapist together are refused."""
     organisation = shell.organisation()
