@@ -201,11 +201,16 @@ def test_what_one_sends_is_no_repeat_of_what_the_other_has_sent(family: Family) 
 
 
 def test_the_system_knows_a_parents_form_again(family: Family) -> None:
-    """The same form under the same source id, whoever sends it first."""
+    """The same form under the same source id, whoever sends it first; also that it was corrected since."""
     source = {"system": "forms", "id": "1"}
     made = family.phones["parent"].recorded(rated("parent", session_number=8, source=source))
     again = family.clinic.post(rated("parent", session_number=8, source=source))
     assert (again.status_code, again.json()["id"]) == (200, made["id"])
+    sent = rated("parent", session_number=9, source={"system": "forms", "id": "2"})
+    corrected = family.phones["parent"].correct(
+        family.phones["parent"].recorded(sent)["id"], rated("parent", session_number=9, answers={"1": 4})
+    )
+    assert refused(family.clinic.post(sent), 409, "not_current")["submission_id"] == corrected.json()["id"]
 
 
 def test_a_safety_check_of_the_one_tells_the_other_nothing(family: Family) -> None:
