@@ -80,15 +80,14 @@ class Family:
 def family(clinic: Clinic) -> Family:
     """Each has sent a form alone, and had one sent by the system; the therapist has rated as well."""
     offering(clinic)
-    phones = {rater: clinic.bound("client", "mrn-1042", acts_as=rater) for rater in RATERS}
+    phones: dict[str, Clinic] = {rater: clinic.bound("client", "mrn-1042", acts_as=rater) for rater in RATERS}
     clinic.recorded(therapists_form())
-    forms = {}
-    for rater in RATERS:
-        own = phones[rater].recorded(rated(rater, reported={"rupture": True}))
+    forms: dict[str, list[dict[str, Any]]] = {}
+    for rater, phone in phones.items():
+        own = phone.recorded(rated(rater, reported={"rupture": True}))
         by_system = clinic.recorded(rated(rater, session_number=2, reported={"rupture": True}))
         forms[rater] = [clinic.read_back(own["id"]), by_system]
-    due = {rater: {"instrument": "tasc-r", "rater": rater} for rater in RATERS}
-    invitations = {rater: invited(clinic, **due[rater])[0]["id"] for rater in RATERS}
+    invitations = {rater: invited(clinic, instrument="tasc-r", rater=rater)[0]["id"] for rater in phones}
     return Family(clinic=clinic, phones=phones, forms=forms, invitations=invitations)
 
 
@@ -189,8 +188,8 @@ def test_one_sends_ones_own_forms_only(family: Family, rater: str) -> None:
 def test_what_one_sends_is_no_repeat_of_what_the_other_has_sent(family: Family) -> None:
     """One application, one Idempotency-Key, one source id: neither meets the other's, and neither learns of it."""
     source = {"system": "phone", "id": "1"}
-    sent = {rater: rated(rater, session_number=7, source=source) for rater in RATERS}
-    first = {rater: family.phones[rater].post(sent[rater], key="k") for rater in RATERS}
+    sent: dict[str, Any] = {rater: rated(rater, session_number=7, source=source) for rater in RATERS}
+    first = {rater: phone.post(sent[rater], key="k") for rater, phone in family.phones.items()}
     assert {answer.status_code for answer in first.values()} == {201}
     for rater, phone in family.phones.items():
         assert phone.post(sent[rater], key="k").content == first[rater].content
