@@ -64,7 +64,7 @@ def test_a_clients_own_key_gets_what_is_theirs(clinic: Clinic) -> None:
 
 
 def test_invitations_and_keys_are_told_without_what_opens_them(clinic: Clinic) -> None:
-    """With times and state, to the organisation and to the client; a parent's invitations are in the parent's own."""
+    """With times and state, to the organisation and to the client; a parent's are in the parent's own."""
     made, phone = invited(clinic)
     assert bring(phone).status_code == 201
     revoked, _ = invited(clinic, session_number=4)
@@ -72,7 +72,7 @@ def test_invitations_and_keys_are_told_without_what_opens_them(clinic: Clinic) -
     assert clinic.request("POST", revocation, json={}).status_code == 200
     parents, _ = invited(clinic, instrument="tasc-r", rater="parent", session_number=5)
     other, _ = invited(clinic, client_ref="mrn-2")
-    own = clinic.bound("client", "mrn-1042")
+    own, mother = clinic.bound("client", "mrn-1042"), clinic.bound("client", "mrn-1042", acts_as="parent")
     clinic.bound("client", "mrn-2")
     clinic.bound("therapist", "th-7")
     for by in (clinic, own):
@@ -87,10 +87,13 @@ def test_invitations_and_keys_are_told_without_what_opens_them(clinic: Clinic) -
         assert (first["revoked_at"], second["revoked_at"] is not None) == (None, True)
         [key] = told["keys"]
         assert (key["application"], key["status"], key["expires_at"], key["revoked_at"]) == ("ehr", "alive", None, None)
+        for secret in (made["token"], own.api_key, other["id"], parents["id"]):
+            assert secret not in str(told)
+    for by in (clinic, mother):
         parent = exported(by, made["client_id"], "?of=parent")
-        assert ([one["id"] for one in parent["invitations"]], parent["keys"]) == ([parents["id"]], [])
-        for secret in (made["token"], own.api_key, other["id"]):
-            assert secret not in f"{told}{parent}"
+        assert [one["id"] for one in parent["invitations"]] == [parents["id"]]
+        [parents_key] = parent["keys"]
+        assert parents_key["id"] != key["id"]
 
 
 def test_a_key_that_is_over_says_so(clinic: Clinic) -> None:
