@@ -186,6 +186,11 @@ def downgrade() -> None:
         batch.create_unique_constraint(SOURCE, ["organisation_id", "source_key", "source"])
     op.create_index("ix_scores_series", "scores", SERIES)
     op.create_index("ix_submissions_client", "submissions", ["organisation_id", "client_id"])
+    # Unbound, a key of one person's would open the whole organisation.
+    op.execute(
+        "UPDATE api_keys SET revoked_at = CURRENT_TIMESTAMP "
+        "WHERE revoked_at IS NULL AND (client_id IS NOT NULL OR therapist_id IS NOT NULL)"
+    )
     op.drop_column("api_keys", "therapist_id")
     op.drop_column("api_keys", "client_id")
     op.drop_column("episodes", "course")

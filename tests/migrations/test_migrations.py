@@ -99,7 +99,8 @@ def fill(clinic: Clinic) -> None:
     assert another_key(clinic, days=1).expires_at is not None
     looked_at = "POST /v1/clients/{client_id}/signals/{signal_id}/acknowledgements"
     assert call(clinic, looked_at, Ids.of(other)).status_code == 201
-    assert clinic.bound("client", "mrn-2", acts_as="parent").get("/v1/instruments").status_code == 200
+    for bound in (clinic.bound("client", "mrn-2", acts_as="parent"), clinic.bound("therapist", "th-7")):
+        assert bound.get("/v1/instruments").status_code == 200
     gone = clinic.recorded(form(client_ref="mrn-3"))
     assert clinic.request("DELETE", f"/v1/clients/{gone['client_id']}").status_code == 200
     held(clinic, "mrn-2")
@@ -204,14 +205,15 @@ def test_what_a_downgrade_keeps(filled: str) -> None:
     """Of each place the form that counts, whole; superseded and withdrawn ones are gone, and one source of each.
 
     A key that had an end, and is past it, is dead, as one that was revoked; one whose end is to come lives on.
-    A parent's key is dead: an older version would show it the child's forms.
+    A parent's key is dead: an older version would show it the child's forms. So is each that opens one person only:
+    to the oldest version it would open everybody.
     """
     downgrade(owners_url(filled), revision="20261122")
     query = "SELECT count(*), count(source) FROM submissions"
     assert looked_up(inspectors_url(filled), lambda c: tuple(c.exec_driver_sql(query).one())) == (3, 2)
     assert (rows_of(filled, "scores"), rows_of(filled, "assessments")) == (33, 3)
     revoked = "SELECT count(revoked_at) FROM api_keys"
-    assert looked_up(inspectors_url(filled), lambda c: c.exec_driver_sql(revoked).scalar_one()) == 2
+    assert looked_up(inspectors_url(filled), lambda c: c.exec_driver_sql(revoked).scalar_one()) == 3
     migrate(filled)
     assert rows_of(filled, "sources") == 2
 
