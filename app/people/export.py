@@ -111,12 +111,12 @@ class Export:
 
     async def log(self) -> AsyncIterator[ExportedEntry]:
         """Go through the entries of the log that name the client: what happened, and who had access."""
-        after = _START
-        while self.of == "client" and (found := await self._read(partial(self._entries, after=after))):
+        after = _START if self.of == "client" else None
+        while after is not None:
+            found, after = await self._read(partial(self._entries, after=after))
             for one in found:
                 if self.is_whole or one.row.kind.startswith(TO_CLIENTS):
                     yield one
-            after = found[-1].row.event_id
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self.runtime.database.read(work, organisation=self.caller.organisation)
@@ -129,13 +129,14 @@ class Export:
         vault = self.runtime.vault.of(connection, organisation=organisation)
         return [_fate(connection, found[one], vault) for one in ids if one in found]
 
-    def _entries(self, connection: Connection, *, after: UUID) -> list[ExportedEntry]:
+    def _entries(self, connection: Connection, *, after: UUID) -> tuple[list[ExportedEntry], UUID | None]:
         organisation = self.caller.organisation
         vault = self.runtime.vault.of(connection, organisation=organisation)
+        rows, go_on = next_events(connection, self.client_id, organisation=organisation, after=after)
         return [
             ExportedEntry(row=row, reason=opened_for_client("access_reason", row, vault) if self.is_whole else None)
-            for row in next_events(connection, self.client_id, organisation=organisation, after=after)
-        ]
+            for row in rows
+        ], go_on
 
     def _signals(self, connection: Connection, *, episode_id: UUID) -> EpisodeSignals:
         organisation = self.caller.organisation

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Subquery, bindparam, select, union_all
 
 from app.storage.dialects import in_both
+from app.storage.event_tables import MANY
 from app.storage.tables import api_keys, applications, episodes, events, submissions, therapists
 from app.storage.token_tables import invitations
 from app.storage.types import AnyRow
 
 #: So many forms, or entries of the log, are held in memory at once.
 PORTION: Final = 100
+#: So many looks at lists are gone through in one read: whom each told of is a text of its own.
+LOOKED_AT: Final = 2000
+_LAST_ID: Final = UUID(int=2**128 - 1)
 
 #: Who reported how an episode ended, of two reports at once the one that counts.
 _ENDED_BY = (
@@ -70,13 +74,47 @@ NEXT_ENTRIES: Final = (
     .where(events.c.organisation_id == bindparam("organisation"), events.c.event_id > bindparam("after"))
     .order_by(events.c.event_id)
 )
-_EVENTS = NEXT_ENTRIES.limit(PORTION).where(
-    or_(
-        events.c.subject["client_id"].as_string() == bindparam("client"),
-        # A look at a list names all whom it told of, with commas: an id is found in no other one.
-        events.c.subject["client_ids"].as_string().contains(bindparam("client")),
-    ),
-    events.c.kind.not_like("safe%"),  # safety checks name no client in the log; were one to, it is not told here
+_NEXT = select(events).where(
+    events.c.organisation_id == bindparam("organisation"), events.c.event_id > bindparam("after")
+)
+
+
+def _next_of(*whom: ColumnElement[bool]) -> Subquery:
+    return (
+        _NEXT.where(
+            *whom,
+            events.c.event_id <= bindparam("until"),
+            # Safety checks name no client in the log; were one to, it is not told here.
+            events.c.kind.not_like("safe%"),
+        )
+        .order_by(events.c.event_id)
+        .limit(bindparam("portion"))
+        .subquery()
+    )
+
+
+_ALONE = events.c.client == bindparam("client")
+#: A look at a list names all whom it told of, with commas: an id is found in no other one.
+_AMONG = (events.c.client == MANY) & events.c.subject["client_ids"].as_string().contains(bindparam("client"))
+_NAMED = union_all(select(_next_of(_ALONE)), select(_next_of(_AMONG))).subquery("named")
+_EVENTS = (
+    select(_NAMED, applications.c.name.label("application"))
+    .join(
+        applications,
+        (applications.c.organisation_id == bindparam("organisation"))
+        & (applications.c.application_id == _NAMED.c.application_id),
+        isouter=True,
+    )
+    .order_by(_NAMED.c.event_id)
+    .limit(bindparam("portion"))
+)
+#: The look at a list that is the last one to be gone through in one read.
+_LAST_LOOK = (
+    _NEXT.with_only_columns(events.c.event_id)
+    .where(events.c.client == MANY)
+    .order_by(events.c.event_id)
+    .offset(bindparam("looks"))
+    .limit(1)
 )
 #: Never a digest: neither of an invitation's token nor of a key's secret, nor what is sealed for the phone.
 _INVITATIONS = in_both(
@@ -137,7 +175,12 @@ def next_forms(
     return list(connection.execute(_FORMS[connection.dialect.name], sent).scalars())
 
 
-def next_events(connection: Connection, client_id: UUID, *, organisation: UUID, after: UUID) -> list[AnyRow]:
-    """Read the next entries of the log that name a client, alone or among others."""
-    sent = {"organisation": organisation, "client": str(client_id), "after": after}
-    return list(connection.execute(_EVENTS, sent))
+def next_events(
+    connection: Connection, client_id: UUID, *, organisation: UUID, after: UUID
+) -> tuple[list[AnyRow], UUID | None]:
+    """Read the next entries of the log that name a client, and say behind which one to go on; None: these are all."""
+    sent: dict[str, Any] = {"organisation": organisation, "after": after}
+    until = connection.execute(_LAST_LOOK, sent | {"looks": LOOKED_AT - 1}).scalar()
+    sent |= {"client": str(client_id), "until": until or _LAST_ID, "portion": PORTION}
+    rows = list(connection.execute(_EVENTS, sent))
+    return rows, rows[-1].event_id if len(rows) == PORTION else until

@@ -11,12 +11,14 @@ from app.storage.dialects import in_both
 from app.storage.tables import episodes, events, submissions
 from app.storage.types import AnyRow
 
+#: Spelled out when it is sent: only so PostgreSQL and SQLite know that an index of what is told has all of it.
+_IS_OF_KINDS = events.c.kind.in_(bindparam("kinds", expanding=True, literal_execute=True))
 _EVENTS = (
     select(events.c.sequence, events.c.kind, events.c.subject, events.c.recorded_at)
     .where(
         events.c.organisation_id == bindparam("organisation"),
         events.c.sequence > bindparam("after"),
-        events.c.kind.in_(bindparam("kinds", expanding=True)),
+        _IS_OF_KINDS,
     )
     .order_by(events.c.sequence)
     .limit(bindparam("limit"))
@@ -26,7 +28,7 @@ _LAST = (
     .where(
         events.c.organisation_id == bindparam("organisation"),
         events.c.sequence.is_not(None),
-        events.c.kind.in_(bindparam("kinds", expanding=True)),
+        _IS_OF_KINDS,
     )
     .order_by(events.c.sequence.desc())
     .limit(1)

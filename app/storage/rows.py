@@ -86,7 +86,7 @@ def _rows(table: str, parameter: str) -> str:
 
 
 def _insert(table: Table) -> str:
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    names = ", ".join(f'"{column.name}"' for column in table.columns if column.computed is None)
     return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {_rows(table.name, table.name)}"  # noqa: S608 - our own names
 
 

@@ -26,6 +26,7 @@ import app.storage.safeguarding_tables
 import app.storage.statistics_tables
 import app.storage.team_tables
 import app.storage.token_tables  # noqa: F401 - these belong to the metadata too
+from app.storage.event_tables import events as events  # noqa: PLC0414 - the log is in a module of its own
 from app.storage.metadata import metadata as metadata  # noqa: PLC0414 - who reads the schema imports it from here
 from app.storage.metadata import of_id
 from app.storage.types import Document, UtcDateTime
@@ -367,28 +368,4 @@ idempotency_keys = Table(
     Column("bound_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("organisation_id", "application_id", "route", "key"),
     of_id("ix_idempotency_keys_submission", "submission_id"),
-)
-
-# Ids and kinds only. A sealer gives each row its number and its link in the hash chain after commit.
-events = Table(
-    "events",
-    metadata,
-    Column("organisation_id", Uuid, nullable=False),
-    Column("event_id", Uuid, nullable=False),
-    Column("kind", String(40), nullable=False),
-    Column("application_id", Uuid),
-    Column("subject", Document, nullable=False),
-    Column("recorded_at", UtcDateTime, nullable=False),
-    Column("sequence", Integer),
-    Column("chain", LargeBinary(32)),
-    PrimaryKeyConstraint("organisation_id", "event_id"),
-    UniqueConstraint("organisation_id", "sequence"),
-    Index(
-        "ix_events_unsealed",
-        "organisation_id",
-        "event_id",
-        sqlite_where=text("sequence IS NULL"),
-        postgresql_where=text("sequence IS NULL"),
-    ),
-    ForeignKeyConstraint(["organisation_id"], ["organisations.organisation_id"]),
 )

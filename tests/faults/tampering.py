@@ -132,7 +132,7 @@ class Log:
 
     def add(self, row: AnyRow, **values: Any) -> None:
         """Add an entry made after another one."""
-        copied = dict(row._mapping) | values
+        copied = {column: value for column, value in row._mapping.items() if column != "client"} | values
         self.connection.execute(insert(events).values(**copied | {"organisation_id": self.organisation}))
 
     def _is(self, row: AnyRow) -> tuple[Any, ...]:

@@ -126,8 +126,9 @@ def _orphan(connection: Connection, clinic: Clinic) -> None:
 
 def _told_twice(connection: Connection, clinic: Clinic) -> None:
     of = (events.c.organisation_id == clinic.organisation, events.c.kind == "client.created")
-    row = connection.execute(select(events).where(*of)).mappings().one()
-    connection.execute(insert(events), [dict(row) | {"event_id": uuid4()}])
+    row = dict(connection.execute(select(events).where(*of)).mappings().one())
+    del row["client"]  # the database computes it
+    connection.execute(insert(events), [row | {"event_id": uuid4()}])
 
 
 @pytest.mark.parametrize(
