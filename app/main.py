@@ -45,6 +45,7 @@ from app.web import (
 )
 from app.web.auth import Authentication
 from app.web.boundary import BodyLimit, Boundary
+from app.web.few_at_once import UnderWay
 from app.web.openapi import openapi
 from app.web.problems import on_http_exception, on_validation_error
 from app.web.rates import FailedLogins, RateLimits
@@ -91,6 +92,7 @@ def create_app(runtime: Runtime | None = None, settings: Settings | None = None)
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.runtime = service
+    app.state.exports = UnderWay()
     app.state.organisations = set()  # those whose applications have called: see watch
     _add_routes(app, settings)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign] # the documented way to extend the document

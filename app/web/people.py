@@ -14,6 +14,7 @@ from app.stages.advice import FALLBACK_LANGUAGE
 from app.web.audited import telling
 from app.web.auth import Eraser, SubmissionsReader
 from app.web.export_wire import ExportOut, export_parts
+from app.web.few_at_once import FewAtOnce
 from app.web.openapi import problems
 from app.web.people_wire import ErasureOut, erasure_out
 from app.web.route import StrictRoute
@@ -21,6 +22,7 @@ from app.web.told_form import View
 from app.web.wire import Service, answer
 
 router = APIRouter(prefix="/v1/clients", tags=["people"], route_class=StrictRoute)
+exports = APIRouter(route_class=FewAtOnce)
 
 OfWhom = Annotated[
     Of | None,
@@ -34,7 +36,7 @@ OfWhom = Annotated[
 ]
 
 
-@router.get(
+@exports.get(
     "/{client_id}/export",
     response_model=ExportOut,
     summary="Export everything held about a client",
@@ -42,7 +44,8 @@ OfWhom = Annotated[
         "One document: references, episodes, forms with answers, comments and scores, corrected and withdrawn ones "
         "too, signals, statements of notice and consent, invitations and keys of the client's own without what opens "
         "them, and who had access. It is sent while it is read, so that "
-        "it may be long; one that breaks off is no JSON, and is asked for again. A key of the client's own gets what "
+        "it may be long; one that breaks off is no JSON, and is asked for again. An organisation has three under way "
+        "at once (503 `too_many_exports`). A key of the client's own gets what "
         "is theirs, a parent's what is the parent's; `left_out` names the rest. Keys of therapists get 404. Safety "
         "checks are never part of it."
     ),
@@ -55,6 +58,9 @@ async def get_export(caller: SubmissionsReader, service: Service, client_id: UUI
     return StreamingResponse(
         export_parts(found, view), media_type="application/json", headers={"Cache-Control": "no-store"}
     )
+
+
+router.include_router(exports)
 
 
 @router.delete(

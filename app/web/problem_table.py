@@ -273,6 +273,12 @@ _KINDS = (
         "Up to 64 KiB are always taken.",
     ),
     ProblemKind(
+        "too_many_exports",
+        503,
+        "Too many exports are under way",
+        "Export one client after the other: an organisation has three at once. Try again after `Retry-After` seconds.",
+    ),
+    ProblemKind(
         "too_many_connections",
         503,
         "Too many connections are open",
