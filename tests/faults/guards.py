@@ -126,7 +126,7 @@ GUARDS: Mapping[str, Guard] = {
     "who sees what": Guard(
         off="one cell of the table opened",
         red=("tests/api/test_who_sees_what.py::test_series_hold_the_forms_that_the_table_names",),
-        turned_off_by=("tests/api/test_who_sees_what.py::test_a_table_that_allows_too_much_is_found",),
+        turned_off_by=("tests/api/test_every_cell.py::test_each_cell_decides",),
     ),
     "untold forms": Guard(
         off="a therapist sees them like others",

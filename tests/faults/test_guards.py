@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from app.access import by_token, caller, visibility
+from app.access import by_token, visibility
 from app.access.authenticate import authenticate
 from app.audit.log import log
 from app.errors import StorageUnavailable
@@ -65,8 +65,7 @@ def _bound_key(kept: pytest.MonkeyPatch) -> None:
 
 
 def _untold(kept: pytest.MonkeyPatch) -> None:
-    for module in (visibility, caller):
-        kept.setattr(module, "MUST_BE_TOLD", frozenset())
+    kept.setattr(visibility, "MUST_BE_TOLD", frozenset())
 
 
 def _entry(kept: pytest.MonkeyPatch) -> None:
