@@ -29,8 +29,8 @@ demo: $(READY) ## a realistic caseload on a throw-away database, through the pub
 	@$(BIN)/alliance demo $(if $(DEMO_EXIT),--exit)
 
 # Three parts that take about as long, side by side: two cores stay busy while a part waits for something.
-FAULTS := tests/faults tests/privacy tests/bench
-EDGES := tests/contract tests/docs tests/clients tests/cli tests/core
+FAULTS := tests/faults tests/privacy tests/bench tests/migrations tests/seeing tests/architecture
+EDGES := tests/contract tests/docs tests/clients tests/cli tests/core tests/owasp
 PARTS := test-rest test-faults test-edges
 
 test: $(READY) ## every test, on SQLite and on a PostgreSQL that it brings itself
