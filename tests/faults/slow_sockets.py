@@ -208,11 +208,20 @@ def _work(service: Started, counts: Counts, stop: Event) -> None:
                 ("POST", "/v1/submissions", posted),
             )
             for method, path, more in asked:
-                try:
-                    counts.statuses[http.request(method, path, **more).status_code] += 1
-                except httpx.HTTPError:
-                    counts.statuses[0] += 1
+                counts.statuses[_asked(http, method, path, more)] += 1
             stop.wait(0.02)
+
+
+def _asked(http: httpx.Client, method: str, path: str, more: dict[str, Any]) -> int:
+    """Ask, once more where the connection ended: an idle one may be closed just as it is used again."""
+    for _ in range(2):
+        try:
+            return http.request(method, path, **more).status_code
+        except httpx.RemoteProtocolError:
+            continue
+        except httpx.HTTPError:
+            break
+    return 0
 
 
 def _hold(service: Started, counts: Counts, *, rounds: float, patience: float, only: str | None) -> None:
