@@ -38,6 +38,9 @@ def _migrate_sqlite(url: URL) -> None:
 async def _migrate_postgres(url: URL) -> None:
     engine = create_async_engine(url)
     async with engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "SET LOCAL statement_timeout = 0"
+        )  # one of the login's own would end a long step
         await connection.run_sync(_migrate)
         if context.config.attributes.get("is_upgrade"):  # each time: a dump does not bring the rights on its database
             await connection.run_sync(close_to_temporary)

@@ -124,7 +124,8 @@ class Caller:
     @property
     def client_named(self) -> str:
         """Name whom a client's own credential stands for: what a parent has sent repeats nothing of the child's."""
-        return str(self.client_id) if self.acts_as == "client" else f"{self.client_id} {self.acts_as}"
+        is_told_apart = self.acts_as != "client" and self.invitation is None  # an invitation is one rater's by itself
+        return f"{self.client_id} {self.acts_as}" if is_told_apart else str(self.client_id)
 
     def may_send(self, rater: str) -> bool:
         """Say whether forms of a rater are this caller's to send: who opens one client sends their own."""

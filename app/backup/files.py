@@ -54,22 +54,29 @@ def put(draft: Path, target: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep others from writing backups into a folder; what one that was killed left behind is removed."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+def held(lock: Path) -> Iterator[None]:
+    """Keep others from what a file stands for, which stays behind."""
+    lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Misconfigured(f"another backup into {folder} is under way") from None
+            raise Misconfigured(f"another backup into {lock.parent} is under way") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep others from writing backups into a folder; what one that was killed left behind is removed."""
+    with held(folder / ".lock"):
         _clear(folder)
         try:
             yield
         finally:
             _clear(folder)
-    finally:
-        os.close(descriptor)
 
 
 def _clear(folder: Path) -> None:

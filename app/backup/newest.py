@@ -15,6 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from app.backup.bundle import Ending, check_bundle, lines, write_bundle
+from app.backup.files import held
 from app.errors import Misconfigured
 from app.storage.key_tables import client_keys, organisation_keys
 from app.storage.people_tables import erasures
@@ -37,15 +38,15 @@ async def drafted(
 
     With `replace` it is not asked what would be lost.
     """
-    keys.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = keys.with_name(f".{keys.name}.draft")
-    try:
-        ending = await write_bundle(runtime, draft, organisations=organisations, migration=migration)
-        if not replace:
-            await asyncio.to_thread(_refuse_a_loss, runtime, keys, draft, organisations=organisations)
-        yield draft, ending
-    finally:
-        draft.unlink(missing_ok=True)
+    with held(keys.with_name(f".{keys.name}.lock")):  # a backup and a command after an erasure may meet
+        try:
+            ending = await write_bundle(runtime, draft, organisations=organisations, migration=migration)
+            if not replace:
+                await asyncio.to_thread(_refuse_a_loss, runtime, keys, draft, organisations=set(organisations))
+            yield draft, ending
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def _refuse_a_loss(runtime: Runtime, keys: Path, draft: Path, *, organisations: Collection[UUID]) -> None:

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, closing, suppress
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -191,7 +192,7 @@ class SqliteDatabase:
 
         kind: Kind = "write" if executor is self._writer else "read"
         with timed(kind), part(f"database {kind}", db__system__name=self.name):
-            return await asyncio.get_running_loop().run_in_executor(executor, once)
+            return await asyncio.get_running_loop().run_in_executor(executor, copy_context().run, once)
 
     def _stay_with_file(self) -> None:
         """Take nothing once the file was moved away or replaced: what is written into it then is lost with it.

@@ -52,7 +52,7 @@ TELL_THEMSELVES: Final = frozenset(
 #: Ids in paths that an entry may name: what was asked, whether it is there or not.
 _ASKED = ("client_id", "submission_id", "episode_id", "score_id", "signal_id", "invitation_id", "check_id")
 #: What needs a person, where the organisation wants one named, without being a GET: it reads, or can't be undone.
-NEEDING_A_PERSON: Final = frozenset({"post_lookup", "delete_client"})
+NEEDING_A_PERSON: Final = frozenset({"post_lookup", "delete_client", "post_revocation"})
 _REFUSED = frozenset({403, 404, 410})
 #: Refusals of another kind that tell something of a client: which form is there, or that a hold stands.
 _TELLING: Final = frozenset(

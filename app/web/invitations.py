@@ -76,6 +76,8 @@ async def post_invitation(
     headers = {"Location": f"/v1/invitations/{made.invitation.invitation_id}"}
     if made.token is None:
         headers["Idempotent-Replayed"] = "true"
+        if caller.lacks_a_person:  # by now it says whether the form came in
+            return Response(status_code=201, headers=headers | {"Preference-Applied": "return=minimal"})
     return answer(made_out(made), status=201, headers=headers)
 
 

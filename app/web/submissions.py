@@ -56,6 +56,7 @@ Prefer = Annotated[
         ),
     ),
 ]
+_MINIMAL = {"Preference-Applied": "return=minimal"}
 _THERE = {"model": SubmissionOut, "description": "The same form was stored before, under another key or id."}
 
 
@@ -194,6 +195,8 @@ async def post_withdrawal(  # noqa: PLR0917 - FastAPI passes by name
     found = await withdraw(service, caller, submission_id, reason=sent.reason, key=checked_key(idempotency_key))
     telling(request).has_events = found.is_new
     headers = {"Idempotent-Replayed": "true"} if found.replayed else {}
+    if caller.lacks_a_person:  # it may have been withdrawn before, with somebody's reason
+        return Response(status_code=201 if found.created else 200, headers=headers | _MINIMAL)
     view = _view(request, service, caller)
     return answer(withdrawn_out(found, view), status=201 if found.created else 200, headers=headers)
 
@@ -237,7 +240,7 @@ async def _recorded(request: Request, service: Runtime, caller: Caller, entry: E
         headers["Idempotent-Replayed"] = "true"
     status = 201 if outcome.created else 200
     if _minimal(prefer, caller):
-        return Response(status_code=status, headers=headers | {"Preference-Applied": "return=minimal"})
+        return Response(status_code=status, headers=headers | _MINIMAL)
     view = _view(request, service, caller)
     return _told(submission_out(outcome.submission, view), view, status=status, headers=headers)
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.storage.tables import events
 from tests.api.acting import want_persons
+from tests.api.operations import Ids, body_of
 from tests.contract.validator import Contract
 from tests.harness import Clinic, form, problem
 
@@ -66,6 +67,34 @@ def test_a_batch_tells_nobody_of_its_forms(clinic: Clinic) -> None:
     assert CONTRACT.faults(found) == []
     assert [(one["status"], one["submission"]) for one in found.json()["items"]] == [(200, None), (201, None)]
     assert [one["submission"]["session_number"] for one in clinic.post_batch(items, **PERSON).json()["items"]] == [1, 2]
+
+
+def test_a_withdrawal_tells_nobody_of_the_one_before(clinic: Clinic) -> None:
+    """Neither how it was withdrawn by another request, nor how many sessions moved; a person gets that."""
+    made = clinic.recorded(form())
+    clinic.withdraw(made["id"], reason="client_request", key="first")
+    want_persons(clinic)
+    assert told(clinic.withdraw(made["id"], reason="entered_in_error")) == (200, b"", "return=minimal")
+    path = f"/v1/submissions/{made['id']}/withdrawal"
+    body = {"reason": "client_request"}
+    named = clinic.request("POST", path, json=body, headers={"Idempotency-Key": "first", **PERSON})
+    assert (named.status_code, named.json()["reason"]) == (201, "client_request")
+
+
+def test_an_invitation_that_was_made_before_is_told_to_nobody(clinic: Clinic) -> None:
+    """It says whether the form came in: by a repeat, and by a revocation, which can't be undone either."""
+    want_persons(clinic)
+    headers = {"Idempotency-Key": "once"}
+    body = body_of("POST /v1/invitations", Ids())
+    made = clinic.request("POST", "/v1/invitations", json=body, headers=headers)
+    assert (made.status_code, "token" in made.json()) == (201, True)
+    again = clinic.request("POST", "/v1/invitations", json=body, headers=headers)
+    assert told(again) == (201, b"", "return=minimal")
+    assert again.headers["Idempotent-Replayed"] == "true"
+    path = f"{made.headers['Location']}/revocation"
+    refused = clinic.request("POST", path, json={})
+    assert (refused.status_code, problem(refused)["code"]) == (403, "acting_user_required")
+    assert clinic.request("POST", path, json={}, headers=PERSON).status_code == 200
 
 
 def test_nobody_erases_without_a_name(clinic: Clinic) -> None:

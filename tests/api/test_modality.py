@@ -14,10 +14,12 @@ NOT_MODELLED = [
     "group", "couple", "couples", "couples_therapy", "couples-therapy", "couplestherapy", "group_therapy", "cbt-group",
     "co-therapy", "co_therapy", "cotherapy", "emotion_focused_couples", "family-therapy", "family", "marital_therapy",
     "co-therapists", "gruppe", "paartherapie", "terapia-de-pareja", "coterapia", "Group", "CO-THERAPY", "group-2",
+    "multifamily", "gruppenanalyse", "kotherapeut", "ifs-group", "internal-family-systems-couples",
 ]  # fmt: skip
 MODELLED = [
     "cbt", "act", "psychodynamic", "person-centred", "cognitive-therapy", "cocoa-therapy", "schema_therapy",
     "regrouping", "individual", "eco-therapy", "m1", "0",
+    "internal-family-systems", "internal_family_systems", "family-of-origin", "non-group",
 ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.backup.files import held
 from tests.cli.conftest import Shell, plain
 
 
@@ -42,7 +43,9 @@ def test_the_keys_may_be_kept_elsewhere_and_written_alone(shell: Shell) -> None:
     told = shell.data("backup", "keys", "--to", str(keys))
     assert told["rows"] == {"client_keys": 0, "organisation_keys": 1, "erasures": 0}
     assert keys.read_bytes() != before
-    assert [path.name for path in keys.parent.iterdir()] == ["keys"]
+    assert sorted(path.name for path in keys.parent.iterdir()) == [".keys.lock", "keys"]
+    with held(keys.with_name(".keys.lock")):
+        assert "another backup" in plain(shell.refused("backup", "keys", "--to", str(keys)))
     assert shell.data("backup", "finish", "--keys", str(keys))["ok"] is True
 
 

@@ -69,7 +69,9 @@ def test_a_backup_that_is_killed_is_no_backup(yard: Yard, tmp_path: Path) -> Non
             check_bundle(yard.to / "keys-latest", keys=yard.runtime.keys)
         made = yard.backed_up()
         assert whole(yard.to) == [made.folder]
-        assert sorted(path.name for path in yard.to.iterdir()) == [".lock", made.folder.name, "keys-latest"]
+        assert sorted(path.name for path in yard.to.iterdir()) == [
+            ".keys-latest.lock", ".lock", made.folder.name, "keys-latest",
+        ]  # fmt: skip
         assert yard.verified(made) == []
     assert (tmp_path / "half_named" / "keys-latest").exists()
 
@@ -97,6 +99,7 @@ def test_only_the_owner_reads_what_is_written(yard: Yard) -> None:
         "backups": 0o700,
         made.folder.name: 0o700,
         ".lock": 0o600,
+        ".keys-latest.lock": 0o600,
         "keys-latest": 0o600,
         "data.db": 0o600,
         "manifest.json": 0o600,

@@ -15,6 +15,7 @@ from app.audit.seal_all import Sealer
 from app.safeguarding import watch as watching
 from app.safeguarding.escalate import escalate
 from app.seeing.metrics import exposition
+from app.seeing.untold import is_untold, untold
 from app.storage import together
 from app.web import seen
 from tests.api.operations import BY_INVITATION, SAFETY_SCOPE_OF, Ids, call
@@ -96,6 +97,19 @@ def test_no_figure_moves(clinic: Clinic) -> None:
     # What is told moves them: the comparison is one that can fail.
     names = {(name, labels) for name, labels in moved(lambda: clinic.get("/v1/instruments"))}
     assert ("alliance_database_seconds_count", "[('kind', 'read')]") in names
+
+
+def test_work_on_the_database_knows_for_whom_it_is(clinic: Clinic) -> None:
+    """On SQLite it is in another thread: a file that was busy for a check was counted there."""
+    database, found = clinic.service.runtime.database, list[bool]()
+
+    async def look() -> None:
+        with untold():
+            for run in (database.read, database.write):
+                await run(lambda _: found.append(is_untold()), organisation=clinic.organisation)
+
+    clinic.service.portal.call(look)
+    assert found == [True, True]
 
 
 def test_a_request_that_is_told_is_found(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
