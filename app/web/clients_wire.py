@@ -239,7 +239,7 @@ def explanation_out(found: ExplainedScore) -> ExplanationOut:
     """Map an explained score."""
     told, instrument = found.explanation, found.instrument
     return ExplanationOut(
-        score=score_out(told.result, found.score_id, has_norm=False),
+        score=score_out(told.result, found.score_id),
         submission_id=found.submission_id,
         session_number=found.session_number,
         rater=found.rater,

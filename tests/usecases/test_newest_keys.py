@@ -61,7 +61,7 @@ def refused(clinic: Clinic, keys: Path, *, organisations: Sequence[UUID] | None 
     with pytest.raises(Misconfigured) as told:
         written(clinic, keys, organisations=organisations)
     assert keys.read_bytes() == before
-    assert [one.name for one in keys.parent.iterdir()] == ["keys-latest"]
+    assert sorted(one.name for one in keys.parent.iterdir()) == [".keys-latest.lock", "keys-latest"]
     return str(told.value)
 
 
