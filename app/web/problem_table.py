@@ -66,8 +66,8 @@ _KINDS = (
         "acting_user_required",
         403,
         "The person for whom you ask is not named",
-        "Send `Acting-User` with your own id of that person. Safety checks need it always, reading about clients and "
-        "erasing them where the organisation wants to know who does, and break-glass always.",
+        "Send `Acting-User` with your own id of that person. Safety checks need it always, reading about clients, "
+        "erasing them and revoking invitations where the organisation wants to know who does, and break-glass always.",
     ),
     ProblemKind(
         "access_reason_required",

@@ -48,6 +48,29 @@ def rated(rater: str, **changes: Any) -> dict[str, Any]:
     return form(**{"instrument": "tasc-r", "rater": rater, "answers": answers} | changes)
 
 
+def test_an_invitation_is_one_raters_by_itself() -> None:
+    """What it sent before parents were told apart is known again: its id is in the key of what it sends."""
+    named = {
+        (acts_as, invitation is not None): Caller(
+            organisation=UUID(int=1),
+            application=UUID(int=2),
+            scopes=frozenset(),
+            client_id=UUID(int=3),
+            acts_as=acts_as,
+            invitation=invitation,
+        ).client_named
+        for acts_as in RATERS
+        for invitation in (None, UUID(int=4))
+    }
+    plain = "00000000-0000-0000-0000-000000000003"
+    assert named == {
+        ("client", False): plain,
+        ("client", True): plain,
+        ("parent", False): f"{plain} parent",
+        ("parent", True): plain,
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """One organisation with two forms of a child and two of a parent, and a key of each."""

@@ -14,7 +14,8 @@ from alembic.runtime.migration import MigrationContext
 from anyio.from_thread import BlockingPortal
 from sqlalchemy import Connection, bindparam, inspect, text
 
-from app.storage.database import open_database
+from app.storage import role
+from app.storage.database import open_database, parse_url
 from app.storage.migrate import current, downgrade, head, is_current
 from app.storage.tables import metadata
 from app.storage.types import Document
@@ -216,6 +217,22 @@ def test_what_a_downgrade_keeps(filled: str) -> None:
     assert looked_up(inspectors_url(filled), lambda c: c.exec_driver_sql(revoked).scalar_one()) == 3
     migrate(filled)
     assert rows_of(filled, "sources") == 2
+
+
+def test_a_login_that_ends_statements_does_not_end_a_migration(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its role or its database has a statement_timeout, a long step would be ended, each time."""
+    url, seen = make_postgres_database(postgres_url), list[str]()
+    ends = text(f"ALTER DATABASE {parse_url(url).database} SET statement_timeout = '60s'")
+    looked_up(inspectors_url(url), lambda c: c.execute(ends).close())
+
+    def look(connection: Connection) -> None:
+        seen.append(str(connection.execute(text("SHOW statement_timeout")).scalar_one()))
+
+    monkeypatch.setattr(role, "close_to_temporary", look)
+    migrate(url)
+    assert seen == ["0"]
 
 
 def test_migrating_twice_changes_nothing(own_url: str) -> None:
