@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Subquery, Table, bindparam, select, union_all
+from sqlalchemy import ColumnElement, Connection, Subquery, bindparam, select, union_all
 
 from app.storage.dialects import in_both
 from app.storage.event_tables import MANY
@@ -18,14 +18,6 @@ PORTION: Final = 100
 #: So many looks at lists are gone through in one read: whom each told of is a text of its own.
 LOOKED_AT: Final = 2000
 _LAST_ID: Final = UUID(int=2**128 - 1)
-
-
-def by_application(of: Table) -> ColumnElement[bool]:
-    """Join the application that a row is of, for its name."""
-    return (applications.c.organisation_id == of.c.organisation_id) & (
-        applications.c.application_id == of.c.application_id
-    )
-
 
 #: Who reported how an episode ended, of two reports at once the one that counts.
 _ENDED_BY = (
@@ -75,7 +67,8 @@ NEXT_ENTRIES: Final = (
     select(events, applications.c.name.label("application"))
     .join(
         applications,
-        by_application(events),
+        (applications.c.organisation_id == events.c.organisation_id)
+        & (applications.c.application_id == events.c.application_id),
         isouter=True,
     )
     .where(events.c.organisation_id == bindparam("organisation"), events.c.event_id > bindparam("after"))
@@ -132,7 +125,8 @@ _INVITATIONS = in_both(
         )
         .join(
             applications,
-            by_application(invitations),
+            (applications.c.organisation_id == invitations.c.organisation_id)
+            & (applications.c.application_id == invitations.c.application_id),
         )
         .where(
             invitations.c.organisation_id == bindparam("organisation"),
@@ -146,7 +140,8 @@ _KEYS = (
     select(*(column for column in api_keys.c if column.name != "digest"), applications.c.name.label("application"))
     .join(
         applications,
-        by_application(api_keys),
+        (applications.c.organisation_id == api_keys.c.organisation_id)
+        & (applications.c.application_id == api_keys.c.application_id),
     )
     .where(
         api_keys.c.organisation_id == bindparam("organisation"),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, or_, select, tuple_
 
-from app.people.export_store import NEXT_ENTRIES, by_application
+from app.people.export_store import NEXT_ENTRIES
 from app.storage.tables import acknowledgements, api_keys, applications, episodes, events, signals, submissions
 from app.storage.tables import therapists as of_organisation
 from app.storage.team_tables import memberships, teams
@@ -51,7 +51,8 @@ _KEYS = (
     )
     .join(
         applications,
-        by_application(api_keys),
+        (applications.c.organisation_id == api_keys.c.organisation_id)
+        & (applications.c.application_id == api_keys.c.application_id),
     )
     .where(
         api_keys.c.organisation_id == bindparam("organisation"),
